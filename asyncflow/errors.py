@@ -1,0 +1,144 @@
+"""Every exception of asyncflow, and the problems that a configuration can have.
+
+AsyncflowError
+    ConfigurationError        the YAML files or settings are wrong; carries every problem found
+    RequestError              a caller asked for something that cannot be done
+        UnknownFlowError      no flow of that name is configured
+        UnknownRunError       no run has that id
+        InvalidNodeArgsError  the node args are not JSON, or not what the flow takes
+        SelectiveNoPathError  no path leads to a requested task
+        AmbiguousRunError     a run id prefix fits several runs
+    ConnectionFailedError     something outside cannot be reached
+        BrokerError           the AMQP broker
+        StoreError            the dispatcher's own store
+            FencedError       another dispatcher owns this partition, or moved this run, meanwhile
+        StorageError          a storage of task results
+    NoDispatcherError         a request is durable in the broker, but no dispatcher has answered
+    EnvelopeError             a message that must not be published, for it would harm workers
+    FunctionError             a predicate, foreach or selective function could not be imported or raised
+    RunFailedError            a run that was waited for has failed
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import Enum
+
+
+class Severity(Enum):
+    ERROR = "error"
+    WARNING = "warning"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, order=True)
+class Place:
+    """Where in a file something stands; lines and columns count from 1, ends are exclusive."""
+
+    file: str
+    line: int
+    column: int
+    end_line: int
+    end_column: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Problem:
+    """One thing wrong with a configuration: what, where, and how to mend it."""
+
+    code: str
+    message: str
+    place: Place | None = None
+    severity: Severity = Severity.ERROR
+    label: str = ""
+    hint: str = ""
+    related: tuple[tuple[Place, str], ...] = ()
+
+    def __str__(self) -> str:
+        where = "" if self.place is None else f"{self.place.file}:{self.place.line}:{self.place.column}: "
+        hint = f" (hint: {self.hint})" if self.hint else ""
+        return f"{where}{self.severity.value}[{self.code}]: {self.message}{hint}"
+
+
+class AsyncflowError(Exception):
+    """Root of everything that asyncflow raises on purpose."""
+
+
+class ConfigurationError(AsyncflowError):
+    """The configuration is wrong; `problems` holds everything found in one pass."""
+
+    def __init__(self, problems: Sequence[Problem]) -> None:
+        self.problems = tuple(problems)
+        super().__init__("\n".join(map(str, self.problems)))
+
+
+class RequestError(AsyncflowError):
+    """A caller asked for something that cannot be done."""
+
+
+class UnknownFlowError(RequestError):
+    def __init__(self, flow: str, known: Sequence[str] = ()) -> None:
+        self.flow = flow
+        listed = f"; configured flows: {', '.join(sorted(known))}" if known else ""
+        super().__init__(f"no flow is named {flow!r}{listed}")
+
+
+class UnknownRunError(RequestError):
+    def __init__(self, run_id: str) -> None:
+        self.run_id = run_id
+        super().__init__(f"no run has the id {run_id!r}")
+
+
+class AmbiguousRunError(RequestError):
+    def __init__(self, prefix: str, found: Sequence[str]) -> None:
+        super().__init__(f"{prefix!r} begins the ids of {len(found)} runs ({', '.join(found)}); give more of it")
+
+
+class InvalidNodeArgsError(RequestError):
+    """The node args are not JSON, or not what the flow takes."""
+
+
+class SelectiveNoPathError(RequestError):
+    def __init__(self, flow: str, tasks: Sequence[str]) -> None:
+        super().__init__(f"in flow {flow!r} no path of edges leads to {', '.join(sorted(tasks))}")
+
+
+class ConnectionFailedError(AsyncflowError):
+    """Something outside cannot be reached."""
+
+
+class BrokerError(ConnectionFailedError):
+    """The AMQP broker cannot be reached or refused."""
+
+
+class StoreError(ConnectionFailedError):
+    """The dispatcher's store cannot be reached or refused."""
+
+
+class FencedError(StoreError):
+    """Another dispatcher owns this partition, or has moved this run, meanwhile."""
+
+
+class StorageError(ConnectionFailedError):
+    """A storage of task results cannot be reached or refused."""
+
+
+class NoDispatcherError(AsyncflowError):
+    def __init__(self, what: str, seconds: float) -> None:
+        super().__init__(
+            f"no dispatcher answered within {seconds:g} s; {what}. Is `asyncflow serve` running on this broker?"
+        )
+
+
+class EnvelopeError(AsyncflowError):
+    """A message that must not be published: a malformed one would stop every worker that takes it."""
+
+
+class FunctionError(AsyncflowError):
+    """A predicate, foreach or selective function could not be imported, or raised."""
+
+
+class RunFailedError(AsyncflowError):
+    def __init__(self, run_id: str, flow: str, reason: str) -> None:
+        self.run_id = run_id
+        super().__init__(f"run {run_id} of flow {flow!r} failed: {reason}")

@@ -1,0 +1,89 @@
+"""What must now be done. A command is stored in the same transaction as the facts that called for it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TypeAlias
+
+from asyncflow.model.events import TimerKind
+from asyncflow.model.flow import Task
+from asyncflow.model.names import FlowName, Json, RunId, TaskId
+from asyncflow.model.run import Parent, Selection, Status, TaskError
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PublishTask:
+    """Send one attempt to its worker queue, not before `due` (seconds since the epoch, None: now)."""
+
+    run_id: RunId
+    root_id: RunId
+    flow: FlowName
+    id: TaskId
+    task: Task
+    attempt: int
+    node_args: Json = None
+    parent: Parent | None = None
+    args: tuple[Json, ...] = ()
+    """For plain Celery tasks: the call's arguments; flow tasks get `node_args` and `parent`."""
+    kwargs: Mapping[str, Json] | None = None
+    results: Mapping[str, Json] | None = None
+    """For flow tasks: results of parents that are kept inline, by task id, for the worker to read."""
+    due: float | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StartChildRun:
+    """Start a sub-flow's run; its run id is the node's id."""
+
+    run_id: RunId
+    root_id: RunId
+    id: TaskId
+    flow: FlowName
+    node_args: Json = None
+    parent: Parent | None = None
+    selection: Selection | None = None
+    reports: bool = False
+    waited: bool = True
+    throttling: float | None = None
+    due: float | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SetTimer:
+    run_id: RunId
+    kind: TimerKind
+    due: float
+    id: TaskId | None = None
+    attempt: int = 1
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ForgetAttempts:
+    """These attempts no longer matter: revoke them where possible, and note the verdict."""
+
+    run_id: RunId
+    ids: tuple[TaskId, ...]
+    verdict: str
+    """"cancelled", "superseded" or "timed out"."""
+    terminate: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CancelChildRun:
+    run_id: RunId
+    id: TaskId
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EndRun:
+    """The run is over: tell its parent run, and who waits for it."""
+
+    run_id: RunId
+    status: Status
+    error: TaskError | None = None
+    report: Mapping[str, Json] | None = None
+
+
+Command: TypeAlias = PublishTask | StartChildRun | SetTimer | ForgetAttempts | CancelChildRun | EndRun

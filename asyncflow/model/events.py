@@ -1,0 +1,122 @@
+"""What reaches a run from outside. An event carries its time (`at`, seconds since the epoch)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import Enum
+from typing import TypeAlias
+
+from asyncflow.model.names import FlowName, Json, RunId, TaskId
+from asyncflow.model.run import Parent, ParentNode, Selection, TaskError
+
+
+class Blame(Enum):
+    """Whose doing a failed attempt is; each has its own retry policy."""
+
+    TASK = "task"
+    INFRASTRUCTURE = "infrastructure"
+    """A worker, the broker or a backend failed; the task may or may not have run."""
+    REVOKED = "revoked"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunRequested:
+    at: float
+    run_id: RunId
+    flow: FlowName
+    root_id: RunId
+    node_args: Json = None
+    parent: Parent | None = None
+    parent_node: ParentNode | None = None
+    selection: Selection | None = None
+    reports: bool = False
+    labels: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AttemptSucceeded:
+    """`stores_result` says whether the result can be read later."""
+
+    at: float
+    run_id: RunId
+    id: TaskId
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AttemptFailed:
+    at: float
+    run_id: RunId
+    id: TaskId
+    error: TaskError
+    blame: Blame = Blame.TASK
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChildRunEnded:
+    """`error` is None when the child succeeded; `report` says what finished and failed in it, where asked."""
+
+    at: float
+    run_id: RunId
+    id: TaskId
+    error: TaskError | None = None
+    cancelled: bool = False
+    report: Mapping[str, Json] | None = None
+
+
+class TimerKind(Enum):
+    RESTART = "restart"
+    """A failed run starts again."""
+    NODE_TIMEOUT = "node-timeout"
+    RUN_TIMEOUT = "run-timeout"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TimerDue:
+    """`id` names the attempt of a node timeout; `attempt` the run's attempt that set the timer."""
+
+    at: float
+    run_id: RunId
+    kind: TimerKind
+    id: TaskId | None = None
+    attempt: int = 1
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SignalReceived:
+    at: float
+    run_id: RunId
+    name: str
+    payload: Json = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CancelRequested:
+    at: float
+    run_id: RunId
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PauseRequested:
+    at: float
+    run_id: RunId
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ResumeRequested:
+    at: float
+    run_id: RunId
+
+
+Event: TypeAlias = (
+    RunRequested
+    | AttemptSucceeded
+    | AttemptFailed
+    | ChildRunEnded
+    | TimerDue
+    | SignalReceived
+    | CancelRequested
+    | PauseRequested
+    | ResumeRequested
+)

@@ -1,0 +1,200 @@
+"""What was decided. Facts are the journal: a run is the fold of its facts, in order.
+
+Fields are JSON values, the small records of `run` and tuples of them, so that `journal` can write and read them.
+A fact's class name and field names stand in every store: add fields with defaults, never rename.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import TypeAlias
+
+from asyncflow.model.names import FlowName, Json, NodeName, RunId, TaskId
+from asyncflow.model.run import NodeKind, Parent, ParentNode, Selection, TaskError
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunStarted:
+    run_id: RunId
+    flow: FlowName
+    version: str
+    root_id: RunId
+    node_args: Json = None
+    parent: Parent | None = None
+    parent_node: ParentNode | None = None
+    selection: Selection | None = None
+    reports: bool = False
+    labels: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NodeStarted:
+    """`due` is when the attempt may be published, where that is later than the fact."""
+
+    id: TaskId
+    name: NodeName
+    number: int
+    kind: NodeKind
+    waited: bool = True
+    parent: Parent | None = None
+    node_args: Json = None
+    own_args: bool = False
+    edge: int | None = None
+    fallback: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NodeReused:
+    """In a selective run: an earlier result stands for a node, which is not started."""
+
+    id: TaskId
+    name: NodeName
+    edge: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AttemptRetried:
+    """Attempt `id` failed and `next_id` takes its place, at `due`."""
+
+    id: TaskId
+    next_id: TaskId
+    error: TaskError
+    due: float
+    counts: bool = True
+    """Whether it counts against the task's retries; a lost attempt does not."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NodeSucceeded:
+    id: TaskId
+    report: Mapping[str, Json] | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NodeFailed:
+    id: TaskId
+    error: TaskError
+    report: Mapping[str, Json] | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NodeCancelled:
+    id: TaskId
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SourceMet:
+    """One more source of an edge with several has finished for the first time."""
+
+    edge: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EdgeFired:
+    """`sources` are the ids that fired it; `items` the length of what its foreach yielded."""
+
+    edge: int
+    sources: Mapping[NodeName, TaskId] = field(default_factory=dict)
+    items: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EdgeNotFired:
+    edge: int
+    sources: Mapping[NodeName, TaskId] = field(default_factory=dict)
+    why: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EdgeOmitted:
+    """A selective run left an edge out, or some of its targets."""
+
+    edge: int
+    targets: tuple[NodeName, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NodeArgsReplaced:
+    """The first task's result has become the run's node args."""
+
+    node_args: Json
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FallbackStarted:
+    """A fallback has handled one failed instance of each of its nodes."""
+
+    fallbacks: tuple[int, ...]
+    handled: Mapping[NodeName, TaskId]
+    must_fail: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FallbackNotStarted:
+    fallback: int
+    why: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunSucceeded:
+    pass
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunFailed:
+    error: TaskError
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunRetried:
+    """The run failed and begins anew at `due`, with the node args it was first started with."""
+
+    attempt: int
+    due: float
+    error: TaskError
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunRestarted:
+    pass
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunCancelled:
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunPaused:
+    pass
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunResumed:
+    pass
+
+
+Fact: TypeAlias = (
+    RunStarted
+    | NodeStarted
+    | NodeReused
+    | AttemptRetried
+    | NodeSucceeded
+    | NodeFailed
+    | NodeCancelled
+    | SourceMet
+    | EdgeFired
+    | EdgeNotFired
+    | EdgeOmitted
+    | NodeArgsReplaced
+    | FallbackStarted
+    | FallbackNotStarted
+    | RunSucceeded
+    | RunFailed
+    | RunRetried
+    | RunRestarted
+    | RunCancelled
+    | RunPaused
+    | RunResumed
+)

@@ -1,0 +1,75 @@
+"""Facts as bytes and back: a JSON list of [class name, fields], one list for each decision."""
+
+from __future__ import annotations
+
+import types
+import typing
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import fields, is_dataclass
+from enum import Enum
+from typing import Any
+
+import orjson
+
+from asyncflow.model import facts as facts_module
+from asyncflow.model.facts import Fact
+
+_Convert = Callable[[Any], Any]
+
+
+def encode(facts: Sequence[Fact]) -> bytes:
+    """Write facts; orjson writes the dataclasses and enums in them itself."""
+    return orjson.dumps([(type(fact).__name__, fact) for fact in facts], option=orjson.OPT_NON_STR_KEYS)
+
+
+def decode(raw: bytes) -> tuple[Fact, ...]:
+    """Read what `encode` wrote. Fields that a newer version added keep their defaults."""
+    return tuple(_READERS[name](members) for name, members in orjson.loads(raw))
+
+
+def _reader(record: type) -> _Convert:
+    hints = typing.get_type_hints(record)
+    converters = {field.name: convert for field in fields(record) if (convert := _converter(hints[field.name]))}
+
+    def read(members: dict[str, Any]) -> Any:
+        for name, convert in converters.items():
+            value = members.get(name)
+            if value is not None:
+                members[name] = convert(value)
+        return record(**members)
+
+    return read
+
+
+def _converter(hint: Any) -> _Convert | None:
+    """How to turn a JSON value into what the hint asks for; None where it already is that."""
+    origin = typing.get_origin(hint)
+    if origin in (typing.Union, types.UnionType):
+        inner = [one for one in typing.get_args(hint) if one is not type(None)]
+        return _converter(inner[0]) if len(inner) == 1 else None
+    if origin is tuple:
+        return tuple
+    if origin is not None and issubclass(origin, Mapping):
+        return _mapping_converter(*typing.get_args(hint))
+    if isinstance(hint, type) and issubclass(hint, Enum):
+        return hint
+    if isinstance(hint, type) and is_dataclass(hint):
+        return _reader(hint)
+    return None
+
+
+def _mapping_converter(key: Any, value: Any) -> _Convert | None:
+    """JSON has only text keys; edges are numbered."""
+    inner = _converter(value)
+    if key is not int and inner is None:
+        return None
+
+    def convert(mapping: dict[str, Any]) -> dict[Any, Any]:
+        return {
+            int(name) if key is int else name: inner(member) if inner else member for name, member in mapping.items()
+        }
+
+    return convert
+
+
+_READERS: dict[str, _Convert] = {fact.__name__: _reader(fact) for fact in typing.get_args(facts_module.Fact)}

@@ -1,0 +1,170 @@
+"""The state of one run: the fold of its facts. Persistent maps, so that a step costs the same however large the run."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from enum import Enum
+from typing import ClassVar
+
+from immutables import Map
+
+from asyncflow.model.names import FlowName, Json, NodeName, RunId, TaskId
+
+
+class Status(Enum):
+    RUNNING = "running"
+    PAUSED = "paused"
+    SUCCEEDED = "succeeded"
+    FAILED = "failed"
+    CANCELLED = "cancelled"
+
+    @property
+    def is_terminal(self) -> bool:
+        return self in _TERMINAL
+
+
+_TERMINAL = frozenset({Status.SUCCEEDED, Status.FAILED, Status.CANCELLED})
+
+
+class Ids:
+    """A persistent list of ids: `add` costs the same at any length, the old list stays as it was."""
+
+    __slots__ = ("before", "last", "length")
+
+    EMPTY: ClassVar[Ids]
+
+    def __init__(self, before: Ids | None, last: TaskId | None, length: int) -> None:
+        self.before = before
+        self.last = last
+        self.length = length
+
+    @staticmethod
+    def of(ids: Iterable[TaskId]) -> Ids:
+        made = Ids.EMPTY
+        for one in ids:
+            made = made.add(one)
+        return made
+
+    def add(self, one: TaskId) -> Ids:
+        return Ids(self, one, self.length + 1)
+
+    def __len__(self) -> int:
+        return self.length
+
+    def __iter__(self) -> Iterator[TaskId]:
+        backwards: list[TaskId] = []
+        here = self
+        while here.before is not None and here.last is not None:
+            backwards.append(here.last)
+            here = here.before
+        return reversed(backwards)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Ids) and len(self) == len(other) and list(self) == list(other)
+
+    def __hash__(self) -> int:
+        return hash((self.length, self.last))
+
+    def __repr__(self) -> str:
+        return f"Ids({list(self)!r})"
+
+
+Ids.EMPTY = Ids(None, None, 0)
+
+Parent = Mapping[str, Json]
+"""What a node is told of its sources: {task: id}, {flow: {task: [ids], inner flow: {...}}}."""
+
+
+class NodeKind(Enum):
+    TASK = "task"
+    FLOW = "flow"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Active:
+    """A node that is started and not over; its current attempt's id is its key in `Run.active`."""
+
+    name: NodeName
+    number: int
+    """Counts the nodes that this run has started, from 1."""
+    kind: NodeKind
+    attempt: int
+    """Counts from 1 over every attempt."""
+    failures: int = 0
+    """How many attempts the task itself failed; lost ones do not count."""
+    waited: bool = True
+    parent: Parent | None = None
+    node_args: Json = None
+    own_args: bool = False
+    """Whether `node_args` stands for itself; otherwise the node gets the run's."""
+    edge: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TaskError:
+    """Why an attempt or a run failed: an exception as data, never rebuilt as a class."""
+
+    type: str
+    message: str = ""
+    module: str = ""
+    traceback: str = ""
+
+    def __str__(self) -> str:
+        return f"{self.type}: {self.message}" if self.message else self.type
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Selection:
+    """What a selective run starts: the requested tasks, and of each flow the edges and targets needed."""
+
+    tasks: tuple[NodeName, ...]
+    edges: Mapping[FlowName, Mapping[int, tuple[NodeName, ...]]]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ParentNode:
+    """The sub-flow node that a child run stands for."""
+
+    run_id: RunId
+    id: TaskId
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Run:
+    id: RunId
+    flow: FlowName
+    version: str
+    root_id: RunId
+    parent_node: ParentNode | None = None
+    status: Status = Status.RUNNING
+    started_at: float = 0.0
+    ended_at: float | None = None
+    node_args: Json = None
+    """Current; `first_node_args` are those the run was started with, and is restarted with."""
+    first_node_args: Json = None
+    parent: Parent | None = None
+    selection: Selection | None = None
+    reports: bool = False
+    """Whether the parent run wants to know which tasks finished and failed in this one."""
+    attempt: int = 1
+    """Whole-flow attempts, from 1."""
+    number: int = 0
+    """Nodes started so far."""
+    active: Map[TaskId, Active] = Map()
+    waited: int = 0
+    """How many active nodes the run waits for."""
+    finished: Map[NodeName, Ids] = Map()
+    failed: Map[NodeName, Ids] = Map()
+    """Failures that no fallback has handled yet."""
+    reports_of: Map[TaskId, Mapping[str, Json]] = Map()
+    """Per ended child run: what finished and failed in it, {"finished": tree, "failed": tree}."""
+    errors: Map[TaskId, TaskError] = Map()
+    """Why each failed id failed, while it can still matter to a fallback."""
+    met: Map[int, int] = Map()
+    """Per edge with several sources: how many of them have finished at least once."""
+    triggered: Map[int, int] = Map()
+    """Per edge: how often it has fired."""
+    must_fail: bool = False
+    """A fallback with `propagate_failure` ran: the run fails when nothing is active any more."""
+    error: TaskError | None = None
