@@ -28,7 +28,7 @@ class PublishTask:
     """For plain Celery tasks: the call's arguments; flow tasks get `node_args` and `parent`."""
     kwargs: Mapping[str, Json] | None = None
     results: Mapping[str, Json] | None = None
-    """For flow tasks: results of parents that are kept inline, by task id, for the worker to read."""
+    """For flow tasks: results of parents that are kept inline, by task id; filled in by the dispatcher."""
     due: float | None = None
 
 

@@ -9,8 +9,9 @@ from typing import TypeAlias
 from asyncflow.model.commands import Command
 from asyncflow.model.condition import Function
 from asyncflow.model.facts import Fact
+from asyncflow.model.flow import Selective
 from asyncflow.model.names import FlowName, Json, NodeName, RunId, TaskId
-from asyncflow.model.run import Run
+from asyncflow.model.run import Run, Selection
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +75,8 @@ class Context:
     new_id: Callable[[RunId, NodeName, int, int], TaskId]
     """(run, node, number, attempt) -> id; always the same for the same arguments."""
     answers: Mapping[Question, Answer] = field(default_factory=dict)
-    select: Callable[[FlowName, tuple[NodeName, ...], bool | tuple[FlowName, ...], bool], Json] | None = None
+    select: Callable[[FlowName, Selective], Selection] | None = None
+    """Computes the selection that an edge asks of the sub-flow it starts."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -36,7 +36,7 @@ class RunRequested:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AttemptSucceeded:
-    """`stores_result` says whether the result can be read later."""
+    """A worker has finished an attempt; where its result is kept, it can be read from now on."""
 
     at: float
     run_id: RunId

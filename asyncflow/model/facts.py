@@ -30,7 +30,7 @@ class RunStarted:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NodeStarted:
-    """`due` is when the attempt may be published, where that is later than the fact."""
+    """`node_args` counts only with `own_args`; else the node gets the run's. `edge` or `fallback` started it."""
 
     id: TaskId
     name: NodeName

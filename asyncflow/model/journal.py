@@ -9,22 +9,21 @@ from dataclasses import fields, is_dataclass
 from enum import Enum
 from typing import Any
 
-import orjson
-
 from asyncflow.model import facts as facts_module
+from asyncflow.model import jsontext
 from asyncflow.model.facts import Fact
 
 _Convert = Callable[[Any], Any]
 
 
 def encode(facts: Sequence[Fact]) -> bytes:
-    """Write facts; orjson writes the dataclasses and enums in them itself."""
-    return orjson.dumps([(type(fact).__name__, fact) for fact in facts], option=orjson.OPT_NON_STR_KEYS)
+    """Write facts. TypeError where JSON cannot say a value in them."""
+    return jsontext.dumps([(type(fact).__name__, fact) for fact in facts])
 
 
 def decode(raw: bytes) -> tuple[Fact, ...]:
     """Read what `encode` wrote. Fields that a newer version added keep their defaults."""
-    return tuple(_READERS[name](members) for name, members in orjson.loads(raw))
+    return tuple(_READERS[name](members) for name, members in jsontext.loads(raw))
 
 
 def _reader(record: type) -> _Convert:

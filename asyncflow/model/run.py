@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import Enum
 from typing import ClassVar
 
@@ -99,6 +99,7 @@ class Active:
     own_args: bool = False
     """Whether `node_args` stands for itself; otherwise the node gets the run's."""
     edge: int | None = None
+    fallback: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -130,8 +131,10 @@ class ParentNode:
     id: TaskId
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)
 class Run:
+    """Not slotted: `evolve` copies a run several times a step, and copying one dict is the quickest way."""
+
     id: RunId
     flow: FlowName
     version: str
@@ -167,4 +170,7 @@ class Run:
     """Per edge: how often it has fired."""
     must_fail: bool = False
     """A fallback with `propagate_failure` ran: the run fails when nothing is active any more."""
+    restarting: bool = False
+    """The run has failed and waits for its next whole-flow attempt."""
+    labels: Mapping[str, str] = field(default_factory=dict)
     error: TaskError | None = None

@@ -1,0 +1,266 @@
+"""decide(flow, run, event, context): the one door of the engine.
+
+Rules: it reads no clock, draws no id, does nothing. What it cannot know, it asks for: then it returns `Needs`,
+and is called again with the answers. The same arguments always give the same decision.
+"""
+
+from __future__ import annotations
+
+from typing import assert_never
+
+from asyncflow.engine.edges import fire_edges_of, fire_starting_edges
+from asyncflow.engine.evolve import evolve
+from asyncflow.engine.failures import error_of_run, start_fallbacks
+from asyncflow.engine.nodes import publish_attempt
+from asyncflow.engine.propagation import report_of
+from asyncflow.engine.retries import retry_after, wait_before_retry
+from asyncflow.engine.step import UNANSWERED, FunctionRaisedError, Step
+from asyncflow.model import events as e
+from asyncflow.model import facts as f
+from asyncflow.model.commands import CancelChildRun, EndRun, ForgetAttempts, SetTimer
+from asyncflow.model.decision import Context, Decision, Needs, ResultOf
+from asyncflow.model.flow import Flow, SubFlow
+from asyncflow.model.names import NodeName, TaskId
+from asyncflow.model.run import NodeKind, Run, Status, TaskError
+
+
+def decide(flow: Flow, run: Run | None, event: e.Event, context: Context) -> Decision | Needs:
+    """What follows from an event. A repeated, late or contradictory one decides nothing: no facts, no commands."""
+    if run is None:
+        assert isinstance(event, e.RunRequested), f"{type(event).__name__} for a run that was never requested"
+        return _begin(flow, event, context)
+    step = Step(flow, run, event.at, context)
+    try:
+        _apply(step, event)
+        return step.outcome()
+    except FunctionRaisedError as exc:
+        return _fail_at_once(Step(flow, run, event.at, context), event, str(exc))
+
+
+def _begin(flow: Flow, event: e.RunRequested, context: Context) -> Decision | Needs:
+    started = f.RunStarted(
+        run_id=event.run_id,
+        flow=event.flow,
+        version=flow.version,
+        root_id=event.root_id,
+        node_args=event.node_args,
+        parent=event.parent,
+        parent_node=event.parent_node,
+        selection=event.selection,
+        reports=event.reports,
+        labels=event.labels,
+    )
+    step = Step(flow, evolve(None, started, event.at), event.at, context)
+    try:
+        if flow.timeout is not None:
+            due = event.at + flow.timeout
+            step.commands.append(SetTimer(run_id=event.run_id, kind=e.TimerKind.RUN_TIMEOUT, due=due))
+        fire_starting_edges(step)
+        _settle(step)
+    except FunctionRaisedError as exc:
+        step = Step(flow, evolve(None, started, event.at), event.at, context)
+        _end(step, f.RunFailed(error=_dispatcher_failure(str(exc))))
+    outcome = step.outcome()
+    if isinstance(outcome, Needs):
+        return outcome
+    return Decision(run=outcome.run, facts=(started, *outcome.facts), commands=outcome.commands)
+
+
+def _apply(step: Step, event: e.Event) -> None:
+    match event:
+        case e.RunRequested() | e.SignalReceived():
+            pass  # a start that was delivered twice; signals have no nodes to wait for them yet
+        case e.AttemptSucceeded():
+            _succeed(step, event.id, f.NodeSucceeded(id=event.id))
+        case e.AttemptFailed():
+            _fail_attempt(step, event.id, event.error, event.blame)
+        case e.ChildRunEnded():
+            if event.error is None:
+                _succeed(step, event.id, f.NodeSucceeded(id=event.id, report=event.report))
+            else:
+                _fail(step, f.NodeFailed(id=event.id, error=event.error, report=event.report))
+        case e.TimerDue():
+            _time_out(step, event)
+        case e.CancelRequested():
+            _cancel(step, event.reason)
+        case e.PauseRequested():
+            if step.run.status is Status.RUNNING:
+                step.record(f.RunPaused())
+        case e.ResumeRequested():
+            if step.run.status is Status.PAUSED:
+                step.record(f.RunResumed())
+        case _:
+            assert_never(event)
+
+
+def _succeed(step: Step, id: TaskId, fact: f.NodeSucceeded) -> None:
+    node = step.run.active.get(id)
+    if node is None:
+        return
+    is_first_of_run = not step.run.finished
+    is_first = node.name not in step.run.finished
+    step.record(fact)
+    if not node.waited or step.run.status.is_terminal:
+        return
+    if step.flow.node_args_from_first and is_first_of_run and node.edge is not None:
+        _replace_node_args(step, node.name, id, node.edge)
+    _evaluate(step, node.name, id, is_first=is_first)
+    _settle(step)
+
+
+def _replace_node_args(step: Step, name: NodeName, id: TaskId, edge: int) -> None:
+    """R18, from the starting task only, never from its fallback."""
+    if step.flow.edges[edge].sources:
+        return
+    result = step.ask(ResultOf(name, id))
+    if result is not UNANSWERED:
+        step.record(f.NodeArgsReplaced(node_args=result))
+
+
+def _evaluate(step: Step, name: NodeName, id: TaskId, *, is_first: bool) -> None:
+    """Fire the edges of a finished node, and those of nodes that a selective run reuses on the way (R4)."""
+    fire_edges_of(step, name, id, is_first=is_first)
+    _evaluate_reused(step)
+
+
+def _evaluate_reused(step: Step) -> None:
+    while step.unevaluated and not step.is_open:
+        name, id = step.unevaluated.pop(0)
+        fire_edges_of(step, name, id, is_first=len(step.run.finished[name]) == 1)
+
+
+def _fail_attempt(step: Step, id: TaskId, error: TaskError, blame: e.Blame) -> None:
+    node = step.run.active.get(id)
+    if node is None:
+        return
+    task = step.flow.nodes[node.name]
+    assert not isinstance(task, SubFlow), "sub-flows have no attempts"
+    wait = retry_after(task, node, error, blame, id)
+    if wait is None:
+        _fail(step, f.NodeFailed(id=id, error=error))
+        return
+    next_id = step.context.new_id(step.run.id, node.name, node.number, node.attempt + 1)
+    due = step.at + wait
+    counts = blame is e.Blame.TASK
+    step.record(f.AttemptRetried(id=id, next_id=next_id, error=error, due=due, counts=counts))
+    publish_attempt(step, next_id, task, due=due if wait else None)
+
+
+def _fail(step: Step, fact: f.NodeFailed) -> None:
+    node = step.run.active.get(fact.id)
+    if node is None:
+        return
+    step.record(fact)
+    if not node.waited or step.run.status.is_terminal:
+        return
+    if node.name in step.flow.eager_failures:
+        _fail_run(step, error_of_run(step))
+    else:
+        _settle(step)
+
+
+def _settle(step: Step) -> None:
+    """When nothing is active any more: fallbacks, then the end."""
+    _evaluate_reused(step)
+    if step.is_open or step.run.waited:
+        return
+    if step.run.failed:
+        start_fallbacks(step)
+    if step.is_open or step.run.waited:
+        return
+    if step.run.failed or step.run.must_fail:
+        _fail_run(step, error_of_run(step))
+    else:
+        _end(step, f.RunSucceeded())
+
+
+def _fail_run(step: Step, error: TaskError) -> None:
+    """A whole-flow retry if there is one left (R30), else the end."""
+    run, retries = step.run, step.flow.retries
+    if run.attempt > retries.most:
+        _end(step, f.RunFailed(error=error))
+        return
+    due = step.at + wait_before_retry(retries, run.attempt, run.id)
+    _forget_active(step, "superseded")
+    step.record(f.RunRetried(attempt=run.attempt + 1, due=due, error=error))
+    step.commands.append(
+        SetTimer(run_id=run.id, kind=e.TimerKind.RESTART, due=due, attempt=run.attempt + 1)
+    )
+
+
+def _forget_active(step: Step, verdict: str) -> None:
+    tasks = tuple(id for id, node in step.run.active.items() if node.kind is NodeKind.TASK and node.waited)
+    if tasks:
+        step.commands.append(ForgetAttempts(run_id=step.run.id, ids=tasks, verdict=verdict))
+
+
+def _end(step: Step, fact: f.RunSucceeded | f.RunFailed | f.RunCancelled) -> None:
+    step.record(fact)
+    run = step.run
+    report = report_of(step.flow, run) if run.reports else None
+    step.commands.append(EndRun(run_id=run.id, status=run.status, error=run.error, report=report))
+
+
+def _time_out(step: Step, event: e.TimerDue) -> None:
+    run = step.run
+    match event.kind:
+        case e.TimerKind.RESTART:
+            if run.restarting and run.attempt == event.attempt and not run.status.is_terminal:
+                step.record(f.RunRestarted())
+                fire_starting_edges(step)
+                _settle(step)
+        case e.TimerKind.NODE_TIMEOUT:
+            if event.id is not None and event.id in run.active:
+                _time_out_attempt(step, event.id)
+        case e.TimerKind.RUN_TIMEOUT:
+            if not run.status.is_terminal:
+                error = TaskError(type="FlowTimeout", message=f"not over after {step.flow.timeout:g} s")
+                _stop_active(step, "timed out")
+                _end(step, f.RunFailed(error=error))
+        case _:
+            assert_never(event.kind)
+
+
+def _time_out_attempt(step: Step, id: TaskId) -> None:
+    task = step.flow.nodes[step.run.active[id].name]
+    assert not isinstance(task, SubFlow), "only tasks have a timeout"
+    step.commands.append(ForgetAttempts(run_id=step.run.id, ids=(id,), verdict="timed out", terminate=True))
+    error = TaskError(type="NodeTimeout", message=f"not completed within {task.timeout:g} s", module="asyncflow")
+    _fail_attempt(step, id, error, e.Blame.TASK)
+
+
+def _cancel(step: Step, reason: str) -> None:
+    if step.run.status.is_terminal:
+        return
+    _stop_active(step, "cancelled")
+    _end(step, f.RunCancelled(reason=reason))
+
+
+def _stop_active(step: Step, verdict: str) -> None:
+    """Revoke what runs, cancel child runs; their late results find nothing to change."""
+    active = list(step.run.active.items())
+    tasks = tuple(id for id, node in active if node.kind is NodeKind.TASK)
+    if tasks:
+        step.commands.append(ForgetAttempts(run_id=step.run.id, ids=tasks, verdict=verdict))
+    for id, node in active:
+        step.record(f.NodeCancelled(id=id))
+        if node.kind is NodeKind.FLOW:
+            step.commands.append(CancelChildRun(run_id=step.run.id, id=id))
+
+
+def _fail_at_once(step: Step, event: e.Event, message: str) -> Decision:
+    """A user's function raised: the node's own end stands, and the run fails, whatever its retries (R31)."""
+    match event:
+        case e.AttemptSucceeded() | e.ChildRunEnded(error=None) if event.id in step.run.active:
+            step.record(f.NodeSucceeded(id=event.id))
+        case e.AttemptFailed() | e.ChildRunEnded() if event.id in step.run.active and event.error is not None:
+            step.record(f.NodeFailed(id=event.id, error=event.error))
+    _forget_active(step, "superseded")
+    _end(step, f.RunFailed(error=_dispatcher_failure(message)))
+    outcome = step.outcome()
+    assert isinstance(outcome, Decision)
+    return outcome
+
+
+def _dispatcher_failure(message: str) -> TaskError:
+    return TaskError(type="DispatcherFailure", message=message, module="asyncflow")

@@ -1,0 +1,141 @@
+"""Which edges a start or a finished node fires, and with what (R5, R9..R15, R34..R36)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from itertools import product
+
+import orjson
+
+from asyncflow.engine.conditions import holds
+from asyncflow.engine.nodes import Origin, start_node
+from asyncflow.engine.propagation import parent_of
+from asyncflow.engine.step import UNANSWERED, Sources, Step
+from asyncflow.engine.templates import node_args_of
+from asyncflow.model.decision import ItemsOf, ReuseOf
+from asyncflow.model.facts import (
+    EdgeFired,
+    EdgeNotFired,
+    EdgeOmitted,
+    NodeReused,
+    SourceMet,
+)
+from asyncflow.model.flow import Edge, Foreach, Task
+from asyncflow.model.names import FlowName, Json, NodeName, TaskId
+from asyncflow.model.run import Parent
+
+
+def fire_starting_edges(step: Step) -> None:
+    """Begin a run. Starting edges give their targets the parent that the run itself was given."""
+    told = step.run.parent or {}
+    sources = {NodeName(name): TaskId(id) for name, id in told.items() if isinstance(id, str)}
+    for edge in step.flow.starting:
+        _fire_if_holds(step, edge, sources, step.run.parent)
+
+
+def fire_edges_of(step: Step, name: NodeName, id: TaskId, *, is_first: bool) -> None:
+    """Look at every edge that a newly finished node touches; its id is in `run.finished` already."""
+    for edge in step.flow.edges_from.get(name, ()):
+        for sources in _combinations(step, edge, name, id, is_first=is_first):
+            _fire_if_holds(step, edge, sources, parent_of(step.flow, step.run, sources))
+
+
+def _targets(step: Step, edge: Edge) -> tuple[NodeName, ...]:
+    """What an edge may start: less in a selective run. A flow of which nothing is selected runs fully."""
+    selection = step.run.selection
+    selected = selection.edges.get(step.flow.name) if selection is not None else None
+    if not selected:
+        return edge.targets
+    wanted = selected.get(edge.index, ())
+    return tuple(target for target in edge.targets if target in wanted)
+
+
+def _combinations(step: Step, edge: Edge, name: NodeName, id: TaskId, *, is_first: bool) -> Iterator[Sources]:
+    """Every combination of the new instance with finished instances of the other sources: each fires once (R10)."""
+    if len(edge.sources) == 1:
+        yield {name: id}
+        return
+    if is_first:
+        step.record(SourceMet(edge=edge.index))
+    met = step.run.met.get(edge.index, 0)
+    finished = step.run.finished
+    if edge.at_least is not None:
+        if is_first and met == edge.at_least:  # fires once: at the source that makes them enough
+            last = {source: finished[source].last for source in edge.sources if source in finished}
+            yield {source: one for source, one in last.items() if one is not None} | {name: id}
+    elif met == len(edge.sources):
+        candidates = [(id,) if source == name else tuple(finished[source]) for source in edge.sources]
+        for combination in product(*candidates):
+            yield dict(zip(edge.sources, combination, strict=True))
+
+
+def _fire_if_holds(step: Step, edge: Edge, sources: Sources, parent: Parent | None) -> None:
+    targets = _targets(step, edge)
+    if len(targets) < len(edge.targets):
+        step.record(EdgeOmitted(edge=edge.index, targets=tuple(t for t in edge.targets if t not in targets)))
+        if not targets:
+            return
+    shown = sources if edge.sources else {}
+    verdict = holds(step, edge.condition, sources, f"edge {edge.index}")
+    if verdict is UNANSWERED:
+        return
+    if not verdict:
+        step.record(EdgeNotFired(edge=edge.index, sources=shown, why=str(edge.condition)))
+        return
+    if edge.foreach is None:
+        step.record(EdgeFired(edge=edge.index, sources=shown))
+        _start_targets(step, edge, targets, sources, Origin(edge=edge.index, parent=parent))
+        return
+    items = step.ask(ItemsOf(edge.foreach.function, tuple(sources.items()), edge.index))
+    if items is not UNANSWERED:
+        step.record(EdgeFired(edge=edge.index, sources=shown, items=len(items or ())))
+        for item in items or ():
+            _start_targets(step, edge, targets, sources, _origin_of_item(edge, edge.foreach, item, parent))
+
+
+def _origin_of_item(edge: Edge, foreach: Foreach, item: Json, parent: Parent | None) -> Origin:
+    """Items become node args only with `propagate_result`; without, they count the instances (R14)."""
+    return Origin(
+        edge=edge.index,
+        parent=parent,
+        node_args=item if foreach.propagate_result else None,
+        own_args=foreach.propagate_result,
+    )
+
+
+def _start_targets(step: Step, edge: Edge, targets: tuple[NodeName, ...], sources: Sources, origin: Origin) -> None:
+    if edge.node_args is not None:
+        node_args = node_args_of(step, edge.node_args, sources)
+        if node_args is UNANSWERED:
+            return
+        origin = Origin(edge=edge.index, parent=origin.parent, node_args=node_args, own_args=True)
+    if edge.selective is not None and step.context.select is not None:
+        selection = step.context.select(FlowName(targets[0]), edge.selective)
+        origin = Origin(
+            edge=edge.index,
+            parent=origin.parent,
+            node_args=origin.node_args,
+            own_args=origin.own_args,
+            selection=selection,
+        )
+    for target in targets:
+        reused = _reused(step, target, sources, origin)
+        if reused is UNANSWERED:
+            continue
+        if reused is None:
+            start_node(step, target, origin)
+        else:
+            step.unevaluated.append((target, TaskId(str(reused))))
+            step.record(NodeReused(id=TaskId(str(reused)), name=target, edge=edge.index))
+
+
+def _reused(step: Step, name: NodeName, sources: Sources, origin: Origin) -> Json:
+    """In a selective run: the id that stands for a task nobody asked for, None to run it (R36)."""
+    selection, node = step.run.selection, step.flow.nodes[name]
+    if selection is None or not isinstance(node, Task) or name in selection.tasks:
+        return None
+    if node.selective_run_function is None or not selection.edges.get(step.flow.name):
+        return None
+    node_args = origin.node_args if origin.own_args else step.run.node_args
+    written = orjson.dumps(node_args, option=orjson.OPT_SORT_KEYS).decode()
+    return step.ask(ReuseOf(node.selective_run_function, name, written, tuple(sources.items())))

@@ -1,0 +1,116 @@
+"""Starting nodes: tasks get an attempt, sub-flows a child run."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from asyncflow.engine.step import UNANSWERED, Step
+from asyncflow.engine.templates import arguments_of
+from asyncflow.model.commands import PublishTask, SetTimer, StartChildRun
+from asyncflow.model.events import TimerKind
+from asyncflow.model.facts import NodeStarted
+from asyncflow.model.flow import SubFlow, Task, TaskKind
+from asyncflow.model.names import FlowName, Json, NodeName, RunId, TaskId
+from asyncflow.model.run import NodeKind, Parent, Selection
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Origin:
+    """Where a node comes from, and what that gives it.
+
+    `node_args` counts only with `own_args`; `selection` only where the edge asked for one.
+    """
+
+    edge: int | None = None
+    fallback: int | None = None
+    parent: Parent | None = None
+    node_args: Json = None
+    own_args: bool = False
+    selection: Selection | None = None
+
+
+def start_node(step: Step, name: NodeName, origin: Origin) -> None:
+    """Start one instance of a node (R13, R15, R16)."""
+    match step.flow.nodes[name]:
+        case Task() as task:
+            id = _record_start(step, name, NodeKind.TASK, origin)
+            publish_attempt(step, id, task, due=None)
+        case SubFlow() as sub_flow:
+            _start_sub_flow(step, sub_flow, origin)
+
+
+def publish_attempt(step: Step, id: TaskId, task: Task, due: float | None) -> None:
+    """Order the current attempt of an active task to be published."""
+    node = step.run.active[id]
+    args, kwargs = (), None
+    if task.kind is TaskKind.CELERY:
+        arguments = arguments_of(step, task, node)
+        if arguments is UNANSWERED:
+            return
+        args, kwargs = arguments
+    step.commands.append(
+        PublishTask(
+            run_id=step.run.id,
+            root_id=step.run.root_id,
+            flow=step.flow.name,
+            id=id,
+            task=task,
+            attempt=node.attempt,
+            node_args=node.node_args if node.own_args else step.run.node_args,
+            parent=node.parent,
+            args=args,
+            kwargs=kwargs,
+            due=due,
+        )
+    )
+    if task.timeout is not None:
+        starts = step.at if due is None else due
+        step.commands.append(
+            SetTimer(run_id=step.run.id, kind=TimerKind.NODE_TIMEOUT, due=starts + task.timeout, id=id)
+        )
+
+
+def _start_sub_flow(step: Step, sub_flow: SubFlow, origin: Origin) -> None:
+    flow, run, name = step.flow, step.run, sub_flow.name
+    node_args = origin.node_args if origin.own_args else run.node_args if name in flow.propagate_node_args else None
+    tells_parent = flow.propagate_parent if origin.fallback is None else _tells_failures(step)
+    parent = origin.parent if name in tells_parent else None
+    id = _record_start(step, name, NodeKind.FLOW, origin)
+    step.commands.append(
+        StartChildRun(
+            run_id=run.id,
+            root_id=run.root_id,
+            id=id,
+            flow=FlowName(name),
+            node_args=node_args,
+            parent=parent,
+            selection=origin.selection or run.selection,
+            reports=run.reports or name in flow.reported,
+            waited=name not in flow.nowait,
+            throttling=sub_flow.throttling,
+        )
+    )
+
+
+def _tells_failures(step: Step) -> frozenset[NodeName]:
+    return step.flow.propagate_parent | step.flow.propagate_parent_failures
+
+
+def _record_start(step: Step, name: NodeName, kind: NodeKind, origin: Origin) -> TaskId:
+    number = step.run.number + 1
+    id = step.context.new_id(RunId(step.run.id), name, number, 1)
+    step.record(
+        NodeStarted(
+            id=id,
+            name=name,
+            number=number,
+            kind=kind,
+            waited=name not in step.flow.nowait,
+            parent=origin.parent,
+            node_args=origin.node_args,
+            own_args=origin.own_args,
+            edge=origin.edge,
+            fallback=origin.fallback,
+        )
+    )
+    return id

@@ -1,0 +1,91 @@
+"""What nodes are told of their sources, and what a child run reports of what happened inside it.
+
+A tree is {task: [ids], flow: tree}: what finished, or failed, in a run and its sub-flows.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+
+from asyncflow.engine.step import Sources
+from asyncflow.model.flow import Flow, SubFlow
+from asyncflow.model.names import Json, NodeName, TaskId
+from asyncflow.model.run import Ids, Run
+
+Tree = Mapping[str, Json]
+
+
+def parent_of(flow: Flow, run: Run, sources: Sources) -> dict[str, Json]:
+    """The parent that an edge's targets get: ids of tasks, and trees of the sub-flows that propagate (R11, R19)."""
+    parent: dict[str, Json] = {}
+    for name, id in sources.items():
+        if not isinstance(flow.nodes[name], SubFlow):
+            parent[name] = id
+        elif name in flow.propagate_finished:
+            parent[name] = _reported(run, id, "finished")
+        elif name in flow.propagate_compound_finished:
+            parent[name] = flattened(_reported(run, id, "finished"))
+    return parent
+
+
+def failed_parent_of(flow: Flow, run: Run, failed: Sources) -> dict[str, Json]:
+    """The parent that fallbacks get: ids of the failed tasks, and trees of failed sub-flows that propagate."""
+    parent: dict[str, Json] = {}
+    for name, id in failed.items():
+        if not isinstance(flow.nodes[name], SubFlow):
+            parent[name] = id
+        elif name in flow.propagate_failures:
+            parent[name] = _reported(run, id, "failed")
+        elif name in flow.propagate_compound_failures:
+            parent[name] = flattened(_reported(run, id, "failed"))
+    return parent
+
+
+def report_of(flow: Flow, run: Run) -> dict[str, Json]:
+    """What an ended run tells its parent run, when that wants to know."""
+    return {
+        "finished": _tree(flow, run, run.finished, "finished"),
+        "failed": _tree(flow, run, run.failed, "failed"),
+    }
+
+
+def flattened(tree: Tree) -> dict[str, list[TaskId]]:
+    """Every task of a tree with all its ids, whatever the depth."""
+    flat: dict[str, list[TaskId]] = {}
+    for name, inside in tree.items():
+        tasks = flattened(inside) if isinstance(inside, Mapping) else {name: inside}
+        for task, ids in tasks.items():
+            flat.setdefault(task, []).extend(ids)
+    return flat
+
+
+def instances_of(run: Run, child: TaskId, task: NodeName) -> list[TaskId]:
+    """The ids of a task that finished inside an ended child run, at any depth."""
+    return flattened(_reported(run, child, "finished")).get(task, [])
+
+
+def _reported(run: Run, child: TaskId, what: str) -> Tree:
+    tree: Tree = run.reports_of.get(child, {}).get(what, {})
+    return tree
+
+
+def _tree(flow: Flow, run: Run, names: Mapping[NodeName, Ids], what: str) -> dict[str, Json]:
+    tree: dict[str, Json] = {}
+    for name, ids in names.items():
+        if isinstance(flow.nodes[name], SubFlow):
+            tree[name] = _merged(_reported(run, id, what) for id in ids)
+        else:
+            tree[name] = list(ids)
+    return tree
+
+
+def _merged(trees: Iterable[Tree]) -> dict[str, Json]:
+    """Instances of the same sub-flow become one tree."""
+    merged: dict[str, Json] = {}
+    for tree in trees:
+        for name, inside in tree.items():
+            if isinstance(inside, Mapping):
+                merged[name] = _merged([merged.get(name, {}), inside])
+            else:
+                merged[name] = [*merged.get(name, []), *inside]
+    return merged

@@ -1,0 +1,73 @@
+"""One decision in the making: the run so far, what was decided, what is still to be asked."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from enum import Enum
+from typing import Final
+
+from asyncflow.engine.evolve import evolve
+from asyncflow.model.commands import Command
+from asyncflow.model.decision import Context, Decision, Needs, Question, Raised
+from asyncflow.model.facts import Fact
+from asyncflow.model.flow import Flow
+from asyncflow.model.names import Json, NodeName, TaskId
+from asyncflow.model.run import Run
+
+Sources = Mapping[NodeName, TaskId]
+"""The finished instances that fire an edge: one combination."""
+
+
+class Unanswered(Enum):
+    """The outcome of a rule that needs an answer which is not there yet."""
+
+    UNANSWERED = "unanswered"
+
+
+UNANSWERED: Final = Unanswered.UNANSWERED
+
+
+class FunctionRaisedError(Exception):
+    """A user's function raised: nothing decided in this step counts, and the run fails."""
+
+
+class Step:
+    """Collects facts and commands; the run is always the fold of the facts so far."""
+
+    __slots__ = ("_facts", "_questions", "at", "commands", "context", "flow", "run", "unevaluated")
+
+    def __init__(self, flow: Flow, run: Run, at: float, context: Context) -> None:
+        self.flow = flow
+        self.run = run
+        self.at = at
+        self.context = context
+        self.commands: list[Command] = []
+        self.unevaluated: list[tuple[NodeName, TaskId]] = []
+        """Finished nodes whose edges have not been looked at."""
+        self._facts: list[Fact] = []
+        self._questions: dict[Question, None] = {}
+
+    def record(self, fact: Fact) -> None:
+        self.run = evolve(self.run, fact, self.at)
+        self._facts.append(fact)
+
+    def ask(self, question: Question) -> Json | Unanswered:
+        """The answer, or UNANSWERED, and then the step ends as `Needs`. Raises FunctionRaisedError."""
+        try:
+            answer = self.context.answers[question]
+        except KeyError:
+            self._questions[question] = None
+            return UNANSWERED
+        if isinstance(answer, Raised):
+            raise FunctionRaisedError(answer.message)
+        return answer
+
+    @property
+    def is_open(self) -> bool:
+        """Whether something must be asked first; then there is no sense in going on."""
+        return bool(self._questions)
+
+    def outcome(self) -> Decision | Needs:
+        if self._questions:
+            return Needs(tuple(self._questions))
+        return Decision(run=self.run, facts=tuple(self._facts), commands=tuple(self.commands))

@@ -1,0 +1,79 @@
+"""Building arguments from templates, the node args and the results of a node's sources."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+
+from asyncflow.engine.step import UNANSWERED, Sources, Step, Unanswered
+from asyncflow.model.decision import ResultOf
+from asyncflow.model.flow import Literal, Path, Record, Task, Template
+from asyncflow.model.names import Json, NodeName, TaskId
+from asyncflow.model.run import Active, TaskError
+
+Arguments = tuple[tuple[Json, ...], Mapping[str, Json]]
+
+
+def node_args_of(step: Step, template: Template, sources: Sources) -> Json | Unanswered:
+    """The node args that an edge builds for its targets."""
+    document = _document(step, [template], sources, step.run.node_args, {})
+    return UNANSWERED if document is UNANSWERED else _built(template, document)
+
+
+def arguments_of(step: Step, task: Task, node: Active) -> Arguments | Unanswered:
+    """The call's arguments for a plain Celery task.
+
+    Without templates an object of node args becomes the keyword arguments, no node args no argument,
+    and anything else the one positional argument.
+    """
+    node_args = node.node_args if node.own_args else step.run.node_args
+    if task.args is None and task.kwargs is None:
+        if isinstance(node_args, Mapping):
+            return (), node_args
+        return (() if node_args is None else (node_args,)), {}
+    args, kwargs = task.args or (), task.kwargs or {}
+    told = {NodeName(name): TaskId(id) for name, id in (node.parent or {}).items() if isinstance(id, str)}
+    failed = told if node.fallback is not None else {}
+    sources = {} if node.fallback is not None else told
+    document = _document(step, [*args, *kwargs.values()], sources, node_args, failed)
+    if document is UNANSWERED:
+        return UNANSWERED
+    return (
+        tuple(_built(template, document) for template in args),
+        {name: _built(template, document) for name, template in kwargs.items()},
+    )
+
+
+def _document(
+    step: Step, templates: Iterable[Template], sources: Sources, node_args: Json, failed: Sources
+) -> dict[str, Json] | Unanswered:
+    """What JMESPaths look into; only results that some path reads are loaded. `errors` is for fallbacks."""
+    reads = [path.reads for template in templates for path in _paths(template)]
+    wanted = [name for name in sources if any(names is None or name in names for names in reads)]
+    results = {name: step.ask(ResultOf(name, sources[name])) for name in wanted}
+    if step.is_open:
+        return UNANSWERED
+    errors = {name: _told(step.run.errors.get(id)) for name, id in failed.items()}
+    return {"node_args": node_args, "results": results, "errors": errors}
+
+
+def _told(error: TaskError | None) -> Json:
+    return None if error is None else {"type": error.type, "message": error.message}
+
+
+def _paths(template: Template) -> Iterator[Path]:
+    match template:
+        case Path():
+            yield template
+        case Record(members):
+            for member in members.values():
+                yield from _paths(member)
+
+
+def _built(template: Template, document: Mapping[str, Json]) -> Json:
+    match template:
+        case Literal(value):
+            return value
+        case Path():
+            return template.search(document)
+        case Record(members):
+            return {name: _built(member, document) for name, member in members.items()}
