@@ -1,0 +1,1 @@
+"""What fulfils the ports: AMQP, the embedded transport, the stores."""

@@ -1,0 +1,1 @@
+"""The loop: take in, decide, commit, publish, and the timers and watchdog around it."""

@@ -1,0 +1,1 @@
+"""Where task results are kept."""

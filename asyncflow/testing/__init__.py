@@ -1,0 +1,1 @@
+"""What users test their flows with: no broker, no worker, no waiting."""
