@@ -1,0 +1,123 @@
+"""The store's records as column values and back; every SQL store shares them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, TypeAlias
+
+from asyncflow.model import journal, jsontext
+from asyncflow.model.names import Json, TaskId
+from asyncflow.model.run import ParentNode, Status, TaskError
+from asyncflow.ports import Attempt, Batch, Message, RunHeader
+
+Row: TypeAlias = tuple[Any, ...]
+
+HEADER_COLUMNS = (
+    "run_id, flow, status, root_id, parent_run, parent_node, started_at, ended_at, updated_at, labels, error"
+)
+"""In the order that `to_header` takes them."""
+
+ATTEMPT_COLUMNS = "task_id, run_id, task, due, envelope, body"
+"""In the order that `to_attempt` takes them."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rows:
+    """A batch, ready to be written. Built where it was asked for, so that what cannot be written fails there."""
+
+    started: list[Row] = field(default_factory=list)
+    moved: list[Row] = field(default_factory=list)
+    facts: list[Row] = field(default_factory=list)
+    attempts: list[Row] = field(default_factory=list)
+    verdicts: list[Row] = field(default_factory=list)
+    timers: list[Row] = field(default_factory=list)
+    timers_done: list[Row] = field(default_factory=list)
+
+
+def of_batch(batch: Batch) -> Rows:
+    """TypeError where JSON cannot say a value in the batch."""
+    rows = Rows(
+        attempts=[_of_attempt(attempt) for attempt in batch.attempts],
+        verdicts=[(one.verdict, one.at, one.result, one.id) for one in batch.verdicts],
+        timers=[(one.run_id, one.kind.value, one.id or "", one.attempt, one.due) for one in batch.timers],
+        timers_done=[(one.run_id, one.kind.value, one.id or "", one.attempt) for one in batch.timers_done],
+    )
+    for advance in batch.advances:
+        header, entry = advance.header, advance.entry
+        changing = (header.status.value, header.ended_at, header.updated_at, _labels(header), _error(header.error))
+        if entry.version == 1:
+            rows.started.append(
+                (header.run_id, header.flow, header.root_id, *_parent(header), header.started_at, *changing)
+            )
+        else:
+            rows.moved.append((entry.version, *changing, header.run_id, entry.version))
+        rows.facts.append((header.run_id, entry.version, entry.at, journal.encode(entry.facts)))
+    return rows
+
+
+def to_header(row: Row) -> RunHeader:
+    run_id, flow, status, root_id, parent_run, parent_node, started_at, ended_at, updated_at, labels, error = row
+    return RunHeader(
+        run_id=run_id,
+        flow=flow,
+        status=Status(status),
+        root_id=root_id,
+        parent_node=None if parent_run is None else ParentNode(run_id=parent_run, id=parent_node),
+        started_at=started_at,
+        ended_at=ended_at,
+        updated_at=updated_at,
+        labels={} if labels is None else jsontext.loads(labels),
+        error=None if error is None else TaskError(**jsontext.loads(error)),
+    )
+
+
+def to_attempt(row: Row) -> Attempt:
+    task_id, run_id, task, due, envelope, body = row
+    message = Message(body=body, **jsontext.loads(envelope))
+    return Attempt(id=task_id, run_id=run_id, task=task, due=due, message=message)
+
+
+def of_ids(ids: object) -> bytes:
+    """Ids as one JSON list, so that a statement is the same for any number of them."""
+    return jsontext.dumps(ids)
+
+
+def _of_attempt(attempt: Attempt) -> Row:
+    return (
+        attempt.id,
+        attempt.run_id,
+        attempt.task,
+        attempt.due,
+        attempt.published,
+        jsontext.dumps(_envelope(attempt.message)),
+        attempt.message.body,
+    )
+
+
+def _envelope(message: Message) -> Mapping[str, Json]:
+    """A message without its body; a field that a newer version adds keeps its default for older rows."""
+    return {
+        "routing_key": message.routing_key,
+        "exchange": message.exchange,
+        "headers": message.headers,
+        "type": message.type,
+        "content_type": message.content_type,
+        "content_encoding": message.content_encoding,
+        "correlation_id": message.correlation_id,
+        "reply_to": message.reply_to,
+        "priority": message.priority,
+        "persistent": message.persistent,
+    }
+
+
+def _parent(header: RunHeader) -> tuple[str | None, TaskId | None]:
+    return (None, None) if header.parent_node is None else (header.parent_node.run_id, header.parent_node.id)
+
+
+def _labels(header: RunHeader) -> bytes | None:
+    return jsontext.dumps(header.labels) if header.labels else None
+
+
+def _error(error: TaskError | None) -> bytes | None:
+    return None if error is None else jsontext.dumps(error)

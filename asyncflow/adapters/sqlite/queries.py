@@ -1,0 +1,79 @@
+"""What is read from a SQLite store: each function runs on the reading thread, with the reading connection."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Sequence
+
+from asyncflow.adapters.rows import ATTEMPT_COLUMNS, HEADER_COLUMNS, of_ids, to_attempt, to_header
+from asyncflow.model import journal
+from asyncflow.model.commands import SetTimer
+from asyncflow.model.events import TimerKind
+from asyncflow.model.names import RunId, TaskId
+from asyncflow.ports import Attempt, Entry, RunFilter, RunHeader
+
+_JOURNALS = """
+SELECT run_id, facts.version, at, facts FROM runs JOIN facts USING (run)
+WHERE run_id IN (SELECT value FROM json_each(?)) ORDER BY run, facts.version
+"""
+_RUN_OF = "SELECT task_id, run_id FROM attempts JOIN runs USING (run) WHERE task_id IN (SELECT value FROM json_each(?))"
+_RESULTS = "SELECT task_id, result FROM attempts WHERE task_id IN (SELECT value FROM json_each(?)) AND result NOT NULL"
+_UNPUBLISHED = f"""
+SELECT {ATTEMPT_COLUMNS} FROM attempts JOIN runs USING (run)
+WHERE published = 0 AND verdict IS NULL ORDER BY attempt
+"""
+_TIMERS = "SELECT run_id, kind, task_id, attempt, due FROM timers JOIN runs USING (run) ORDER BY due"
+_HEADER = f"SELECT {HEADER_COLUMNS} FROM runs WHERE run_id = ?"
+
+_BEYOND_EVERY_ID = "\U0010ffff"
+
+
+def journals(connection: sqlite3.Connection, run_ids: Sequence[RunId]) -> dict[RunId, list[Entry]]:
+    found: dict[RunId, list[Entry]] = {run_id: [] for run_id in run_ids}
+    for run_id, version, at, facts in connection.execute(_JOURNALS, (of_ids(run_ids),)):
+        found[run_id].append(Entry(version=version, at=at, facts=journal.decode(facts)))
+    return found
+
+
+def run_of(connection: sqlite3.Connection, ids: Sequence[TaskId]) -> dict[TaskId, RunId]:
+    return dict(connection.execute(_RUN_OF, (of_ids(ids),)))
+
+
+def results(connection: sqlite3.Connection, ids: Sequence[TaskId]) -> dict[TaskId, bytes]:
+    return dict(connection.execute(_RESULTS, (of_ids(ids),)))
+
+
+def unpublished(connection: sqlite3.Connection) -> list[Attempt]:
+    return [to_attempt(row) for row in connection.execute(_UNPUBLISHED)]
+
+
+def timers(connection: sqlite3.Connection) -> list[SetTimer]:
+    return [
+        SetTimer(run_id=run_id, kind=TimerKind(kind), due=due, id=task_id or None, attempt=attempt)
+        for run_id, kind, task_id, attempt, due in connection.execute(_TIMERS)
+    ]
+
+
+def header(connection: sqlite3.Connection, run_id: RunId) -> RunHeader | None:
+    row = connection.execute(_HEADER, (run_id,)).fetchone()
+    return None if row is None else to_header(row)
+
+
+def headers(connection: sqlite3.Connection, which: RunFilter) -> list[RunHeader]:
+    conditions = ["TRUE"]
+    values: list[str] = []
+    if not which.children:
+        conditions.append("parent_run IS NULL")
+    if which.flow is not None:
+        conditions.append("flow = ?")
+        values.append(which.flow)
+    if which.status is not None:
+        conditions.append("status = ?")
+        values.append(which.status.value)
+    if which.prefix:
+        conditions.append("run_id >= ? AND run_id < ?")
+        values += [which.prefix, which.prefix + _BEYOND_EVERY_ID]
+    sql = (
+        f"SELECT {HEADER_COLUMNS} FROM runs WHERE {' AND '.join(conditions)} ORDER BY started_at DESC, run DESC LIMIT ?"
+    )
+    return [to_header(row) for row in connection.execute(sql, (*values, which.limit))]

@@ -1,0 +1,147 @@
+"""The store of one dispatcher in one SQLite file: committed by one thread, read by another."""
+
+from __future__ import annotations
+
+import asyncio
+import sqlite3
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from types import TracebackType
+from typing import Concatenate, ParamSpec, Self, TypeVar
+
+import anyio
+
+from asyncflow.adapters import rows
+from asyncflow.adapters.sqlite import queries, schema
+from asyncflow.adapters.sqlite.connection import explain, open_reader, open_writer
+from asyncflow.adapters.sqlite.lock import FileLock
+from asyncflow.adapters.sqlite.writer import Writer
+from asyncflow.errors import StoreError
+from asyncflow.model.commands import SetTimer
+from asyncflow.model.names import RunId, TaskId
+from asyncflow.ports import Attempt, Batch, Entry, RunFilter, RunHeader
+
+_Answer = TypeVar("_Answer")
+_Asked = ParamSpec("_Asked")
+
+
+class SqliteStore:
+    """`async with SqliteStore(path) as store`. `readonly` reads beside the dispatcher that owns the file.
+
+    Entering raises StoreError when the file cannot be used, and says why. Values that JSON cannot say make `commit`
+    raise TypeError; nothing is written then.
+    """
+
+    def __init__(self, path: Path | str, *, readonly: bool = False) -> None:
+        self._path = Path(path)
+        self._readonly = readonly
+        self._lock = FileLock(self._path.with_name(self._path.name + ".lock"))
+        self._reading = ThreadPoolExecutor(max_workers=1, thread_name_prefix=f"asyncflow-reads {self._path.name}")
+        self._writing: sqlite3.Connection | None = None
+        self._writer: Writer | None = None
+        self._reader: sqlite3.Connection | None = None
+        self._secret = b""
+
+    async def __aenter__(self) -> Self:
+        await self._off_loop(self._open)
+        if self._writing is not None:
+            self._writer = Writer(self._writing, self._path)
+            self._writer.start()
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, exc: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        with anyio.CancelScope(shield=True):
+            if self._writer is not None:
+                await self._writer.stop()
+            await self._off_loop(self._close)
+            self._reading.shutdown()
+
+    @property
+    def secret(self) -> bytes:
+        return self._secret
+
+    async def commit(self, batch: Batch) -> None:
+        await self._writable().commit(rows.of_batch(batch))
+
+    async def mark_published(self, ids: Sequence[TaskId]) -> None:
+        self._writable().mark(tuple(ids))
+
+    async def journal(self, run_id: RunId) -> list[Entry]:
+        return (await self.journals([run_id]))[run_id]
+
+    async def journals(self, run_ids: Sequence[RunId]) -> dict[RunId, list[Entry]]:
+        return await self._read(queries.journals, run_ids)
+
+    async def run_of(self, ids: Sequence[TaskId]) -> dict[TaskId, RunId]:
+        return await self._read(queries.run_of, ids)
+
+    async def results(self, ids: Sequence[TaskId]) -> dict[TaskId, bytes]:
+        return await self._read(queries.results, ids)
+
+    async def unpublished(self) -> list[Attempt]:
+        if self._writer is not None:
+            await self._writer.commit(None)  # what was marked just now is not to be published again
+        return await self._read(queries.unpublished)
+
+    async def timers(self) -> list[SetTimer]:
+        return await self._read(queries.timers)
+
+    async def header(self, run_id: RunId) -> RunHeader | None:
+        return await self._read(queries.header, run_id)
+
+    async def headers(self, which: RunFilter) -> list[RunHeader]:
+        return await self._read(queries.headers, which)
+
+    def _writable(self) -> Writer:
+        if self._writer is None:
+            raise StoreError(f"{self._path} is open for reading only, or not open")
+        return self._writer
+
+    async def _read(
+        self,
+        query: Callable[Concatenate[sqlite3.Connection, _Asked], _Answer],
+        *args: _Asked.args,
+        **kwargs: _Asked.kwargs,
+    ) -> _Answer:
+        if self._reader is None:
+            raise StoreError(f"{self._path} is not open")
+        reader = self._reader
+        return await self._off_loop(lambda: query(reader, *args, **kwargs))
+
+    async def _off_loop(self, call: Callable[[], _Answer]) -> _Answer:
+        try:
+            return await asyncio.get_running_loop().run_in_executor(self._reading, call)
+        except sqlite3.Error as exc:
+            raise explain(exc, self._path) from exc
+        except OSError as exc:
+            raise StoreError(f"{self._path}: {exc.strerror}; check the permissions of its folder") from exc
+
+    def _open(self) -> None:
+        """Runs on the reading thread, for opening may wait for the disk."""
+        if not self._path.parent.is_dir():
+            raise StoreError(
+                f"the folder {self._path.parent} does not exist; make it, or give another path for the store"
+            )
+        if self._readonly and not self._path.exists():
+            raise StoreError(f"there is no store at {self._path}; a dispatcher makes it when it first starts")
+        try:
+            if not self._readonly:
+                self._lock.acquire()
+                self._writing = open_writer(self._path)
+                schema.migrate(self._writing, self._path)
+            self._reader = open_reader(self._path)
+            schema.check(self._reader, self._path)
+            self._secret = schema.read_secret(self._reader)
+        except BaseException:
+            self._close()
+            raise
+
+    def _close(self) -> None:
+        for connection in (self._reader, self._writing):
+            if connection is not None:
+                connection.close()
+        self._reader = self._writing = self._writer = None
+        self._lock.release()

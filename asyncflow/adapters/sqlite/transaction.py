@@ -1,0 +1,76 @@
+"""What one transaction of the SQLite store writes, statement by statement."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Sequence
+
+from asyncflow.adapters.rows import Rows
+from asyncflow.errors import FencedError
+from asyncflow.model.names import TaskId
+
+_START = """
+INSERT INTO runs (run_id, flow, root_id, parent_run, parent_node, started_at,
+                  status, ended_at, updated_at, labels, error, version)
+VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 1) ON CONFLICT (run_id) DO NOTHING
+"""
+_MOVE = """
+UPDATE runs SET version = ?, status = ?, ended_at = ?, updated_at = ?, labels = ?, error = ?
+WHERE run_id = ? AND version = ? - 1
+"""
+_FACTS = """
+INSERT INTO facts (run, version, at, facts) VALUES ((SELECT run FROM runs WHERE run_id = ?), ?, ?, ?)
+"""
+_ATTEMPT = """
+INSERT INTO attempts (task_id, run, task, due, published, envelope, body)
+VALUES (?, (SELECT run FROM runs WHERE run_id = ?), ?, ?, ?, ?, ?)
+"""
+_VERDICT = """
+UPDATE attempts SET verdict = ?, ended_at = ?, result = ?, envelope = NULL, body = NULL
+WHERE task_id = ? AND verdict IS NULL
+"""
+_PUBLISHED = "UPDATE attempts SET published = 1 WHERE task_id = ? AND published = 0 AND verdict IS NULL"
+_TIMER = """
+INSERT INTO timers (run, kind, task_id, attempt, due) VALUES ((SELECT run FROM runs WHERE run_id = ?), ?, ?, ?, ?)
+ON CONFLICT DO UPDATE SET due = excluded.due
+"""
+_TIMER_DONE = """
+DELETE FROM timers
+WHERE run = (SELECT run FROM runs WHERE run_id = ?) AND kind = ? AND task_id = ? AND attempt = ?
+"""
+
+
+def write(connection: sqlite3.Connection, rows: Rows) -> bool:
+    """Write a batch inside the open transaction. False when a run stands elsewhere: the caller rolls back then."""
+    if rows.started and connection.executemany(_START, rows.started).rowcount != len(rows.started):
+        return False
+    if rows.moved and connection.executemany(_MOVE, rows.moved).rowcount != len(rows.moved):
+        return False
+    for statement, values in (
+        (_FACTS, rows.facts),
+        (_ATTEMPT, rows.attempts),
+        # Timers are set before they are done, attempts made before they end: a batch may hold both.
+        (_VERDICT, rows.verdicts),
+        (_TIMER, rows.timers),
+        (_TIMER_DONE, rows.timers_done),
+    ):
+        if values:
+            connection.executemany(statement, values)
+    return True
+
+
+def write_published(connection: sqlite3.Connection, ids: Sequence[TaskId]) -> None:
+    connection.executemany(_PUBLISHED, [(one,) for one in ids])
+
+
+def fence(connection: sqlite3.Connection, rows: Rows) -> FencedError:
+    """Why `write` has refused these rows; asked after the roll-back."""
+    expected: dict[str, int] = {}
+    for run_id, version, *_ in rows.facts:
+        expected.setdefault(run_id, version - 1)
+    for run_id, version in expected.items():
+        row = connection.execute("SELECT version FROM runs WHERE run_id = ?", (run_id,)).fetchone()
+        stored = row[0] if row else 0
+        if stored != version:
+            return FencedError(f"run {run_id} stands at version {stored}, not {version}: another commit has moved it")
+    return FencedError(f"the versions of run {run_id} do not follow each other")
