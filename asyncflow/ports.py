@@ -253,6 +253,9 @@ class Store(Protocol):
     async def timers(self) -> list[SetTimer]:
         """Every timer that is set and not done."""
 
+    async def take_slot(self, name: str, now: float, interval: float) -> float:
+        """When the next start of a throttled node may be: at once, or `interval` seconds after the one before it."""
+
     async def header(self, run_id: RunId) -> RunHeader | None: ...
 
     async def headers(self, which: RunFilter) -> list[RunHeader]: ...

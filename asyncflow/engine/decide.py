@@ -55,8 +55,11 @@ def _begin(flow: Flow, event: e.RunRequested, context: Context) -> Decision | Ne
         if flow.timeout is not None:
             due = event.at + flow.timeout
             step.commands.append(SetTimer(run_id=event.run_id, kind=e.TimerKind.RUN_TIMEOUT, due=due))
-        fire_starting_edges(step)
-        _settle(step)
+        if event.due is not None and event.due > event.at:
+            _wait_to_start(step, f.RunDelayed(due=event.due))
+        else:
+            fire_starting_edges(step)
+            _settle(step)
     except FunctionRaisedError as exc:
         step = Step(flow, evolve(None, started, event.at), event.at, context)
         _end(step, f.RunFailed(error=_dispatcher_failure(str(exc))))
@@ -162,16 +165,20 @@ def _fail(step: Step, fact: f.NodeFailed) -> None:
 def _settle(step: Step) -> None:
     """When nothing is active any more: fallbacks, then the end."""
     _evaluate_reused(step)
-    if step.is_open or step.run.waited:
+    if _waits(step):
         return
     if step.run.failed:
         start_fallbacks(step)
-    if step.is_open or step.run.waited:
-        return
+        if _waits(step):
+            return
     if step.run.failed or step.run.must_fail:
         _fail_run(step, error_of_run(step))
     else:
         _end(step, f.RunSucceeded())
+
+
+def _waits(step: Step) -> bool:
+    return step.is_open or step.run.waited > 0
 
 
 def _fail_run(step: Step, error: TaskError) -> None:
@@ -182,10 +189,13 @@ def _fail_run(step: Step, error: TaskError) -> None:
         return
     due = step.at + wait_before_retry(retries, run.attempt, run.id)
     _forget_active(step, "superseded")
-    step.record(f.RunRetried(attempt=run.attempt + 1, due=due, error=error))
-    step.commands.append(
-        SetTimer(run_id=run.id, kind=e.TimerKind.RESTART, due=due, attempt=run.attempt + 1)
-    )
+    _wait_to_start(step, f.RunRetried(attempt=run.attempt + 1, due=due, error=error))
+
+
+def _wait_to_start(step: Step, fact: f.RunDelayed | f.RunRetried) -> None:
+    step.record(fact)
+    run = step.run
+    step.commands.append(SetTimer(run_id=run.id, kind=e.TimerKind.RESTART, due=fact.due, attempt=run.attempt))
 
 
 def _forget_active(step: Step, verdict: str) -> None:

@@ -180,6 +180,10 @@ def _run_retried(run: Run, fact: f.RunRetried, at: float) -> Run:
     )
 
 
+def _run_delayed(run: Run, fact: f.RunDelayed, at: float) -> Run:
+    return _with(run, restarting=True)
+
+
 def _run_restarted(run: Run, fact: f.RunRestarted, at: float) -> Run:
     return _with(run, restarting=False, node_args=run.first_node_args)
 
@@ -217,6 +221,7 @@ _APPLY = cast(
         f.RunSucceeded: _run_succeeded,
         f.RunFailed: _run_failed,
         f.RunRetried: _run_retried,
+        f.RunDelayed: _run_delayed,
         f.RunRestarted: _run_restarted,
         f.RunCancelled: _run_cancelled,
         f.RunPaused: _run_paused,

@@ -7,10 +7,11 @@ from dataclasses import dataclass
 from asyncflow.engine.step import UNANSWERED, Step
 from asyncflow.engine.templates import arguments_of
 from asyncflow.model.commands import PublishTask, SetTimer, StartChildRun
+from asyncflow.model.decision import SlotOf
 from asyncflow.model.events import TimerKind
 from asyncflow.model.facts import NodeStarted
-from asyncflow.model.flow import SubFlow, Task, TaskKind
-from asyncflow.model.names import FlowName, Json, NodeName, RunId, TaskId
+from asyncflow.model.flow import Task, TaskKind
+from asyncflow.model.names import FlowName, Json, NodeName, TaskId
 from asyncflow.model.run import NodeKind, Parent, Selection
 
 
@@ -31,12 +32,34 @@ class Origin:
 
 def start_node(step: Step, name: NodeName, origin: Origin) -> None:
     """Start one instance of a node (R13, R15, R16)."""
-    match step.flow.nodes[name]:
-        case Task() as task:
-            id = _record_start(step, name, NodeKind.TASK, origin)
-            publish_attempt(step, id, task, due=None)
-        case SubFlow() as sub_flow:
-            _start_sub_flow(step, sub_flow, origin)
+    node = step.flow.nodes[name]
+    number = step.run.number + 1
+    id = step.context.new_id(step.run.id, name, number, 1)
+    due = None
+    if node.throttling is not None:
+        slot = step.ask(SlotOf(name, id, node.throttling))
+        if slot is UNANSWERED:
+            slot = step.at  # the step is open and will not count, but may ask more by going on
+        due = slot if slot > step.at else None
+    step.record(
+        NodeStarted(
+            id=id,
+            name=name,
+            number=number,
+            kind=NodeKind.TASK if isinstance(node, Task) else NodeKind.FLOW,
+            waited=name not in step.flow.nowait,
+            parent=origin.parent,
+            node_args=origin.node_args,
+            own_args=origin.own_args,
+            edge=origin.edge,
+            fallback=origin.fallback,
+            due=due,
+        )
+    )
+    if isinstance(node, Task):
+        publish_attempt(step, id, node, due)
+    else:
+        _start_child_run(step, id, name, origin, due)
 
 
 def publish_attempt(step: Step, id: TaskId, task: Task, due: float | None) -> None:
@@ -70,12 +93,12 @@ def publish_attempt(step: Step, id: TaskId, task: Task, due: float | None) -> No
         )
 
 
-def _start_sub_flow(step: Step, sub_flow: SubFlow, origin: Origin) -> None:
-    flow, run, name = step.flow, step.run, sub_flow.name
+def _start_child_run(step: Step, id: TaskId, name: NodeName, origin: Origin, due: float | None) -> None:
+    flow, run = step.flow, step.run
     node_args = origin.node_args if origin.own_args else run.node_args if name in flow.propagate_node_args else None
-    tells_parent = flow.propagate_parent if origin.fallback is None else _tells_failures(step)
-    parent = origin.parent if name in tells_parent else None
-    id = _record_start(step, name, NodeKind.FLOW, origin)
+    tells_parent = flow.propagate_parent
+    if origin.fallback is not None:
+        tells_parent = flow.propagate_parent | flow.propagate_parent_failures
     step.commands.append(
         StartChildRun(
             run_id=run.id,
@@ -83,34 +106,10 @@ def _start_sub_flow(step: Step, sub_flow: SubFlow, origin: Origin) -> None:
             id=id,
             flow=FlowName(name),
             node_args=node_args,
-            parent=parent,
+            parent=origin.parent if name in tells_parent else None,
             selection=origin.selection or run.selection,
             reports=run.reports or name in flow.reported,
             waited=name not in flow.nowait,
-            throttling=sub_flow.throttling,
+            due=due,
         )
     )
-
-
-def _tells_failures(step: Step) -> frozenset[NodeName]:
-    return step.flow.propagate_parent | step.flow.propagate_parent_failures
-
-
-def _record_start(step: Step, name: NodeName, kind: NodeKind, origin: Origin) -> TaskId:
-    number = step.run.number + 1
-    id = step.context.new_id(RunId(step.run.id), name, number, 1)
-    step.record(
-        NodeStarted(
-            id=id,
-            name=name,
-            number=number,
-            kind=kind,
-            waited=name not in step.flow.nowait,
-            parent=origin.parent,
-            node_args=origin.node_args,
-            own_args=origin.own_args,
-            edge=origin.edge,
-            fallback=origin.fallback,
-        )
-    )
-    return id

@@ -45,7 +45,6 @@ class StartChildRun:
     selection: Selection | None = None
     reports: bool = False
     waited: bool = True
-    throttling: float | None = None
     due: float | None = None
 
 

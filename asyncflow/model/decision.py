@@ -55,7 +55,16 @@ class ReuseOf:
     sources: tuple[tuple[NodeName, TaskId], ...]
 
 
-Question: TypeAlias = ResultOf | PredicateOf | ItemsOf | ReuseOf
+@dataclass(frozen=True, slots=True)
+class SlotOf:
+    """When a throttled node may start: seconds since the epoch, `interval` after the start before it (R38)."""
+
+    node: NodeName
+    id: TaskId
+    interval: float
+
+
+Question: TypeAlias = ResultOf | PredicateOf | ItemsOf | ReuseOf | SlotOf
 
 
 @dataclass(frozen=True, slots=True)

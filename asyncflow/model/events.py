@@ -31,6 +31,8 @@ class RunRequested:
     parent_node: ParentNode | None = None
     selection: Selection | None = None
     reports: bool = False
+    due: float | None = None
+    """When its starting edges may fire, where that is later."""
     labels: Mapping[str, str] = field(default_factory=dict)
 
 

@@ -42,6 +42,8 @@ class NodeStarted:
     own_args: bool = False
     edge: int | None = None
     fallback: int | None = None
+    due: float | None = None
+    """When a throttled node may begin."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -156,8 +158,15 @@ class RunRetried:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class RunDelayed:
+    """A throttled sub-flow begins at `due`."""
+
+    due: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class RunRestarted:
-    pass
+    """The starting edges fire (again)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -193,6 +202,7 @@ Fact: TypeAlias = (
     | RunSucceeded
     | RunFailed
     | RunRetried
+    | RunDelayed
     | RunRestarted
     | RunCancelled
     | RunPaused

@@ -1,0 +1,136 @@
+"""What clients ask of a dispatcher, and its answers, as JSON messages.
+
+A request is one message to the slot of its run; the answer goes to `reply_to` under the same correlation id.
+`watch` is answered many times: the last answer has "ended": true.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, ClassVar, TypeAlias
+
+import orjson
+
+from asyncflow import errors
+from asyncflow.model.names import FlowName, Json, RunId
+
+REQUEST_TYPE = "asyncflow.request"
+REPLY_TYPE = "asyncflow.reply"
+"""The AMQP `type` of the messages."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StartRun:
+    """Answer: {"run_id"} once the run is committed. The same run id again is the same run."""
+
+    verb: ClassVar[str] = "start"
+    run_id: RunId
+    flow: FlowName
+    node_args: Json = None
+    labels: Mapping[str, str] = field(default_factory=dict)
+    tasks: tuple[str, ...] = ()
+    """For a selective run: the requested tasks; empty for a full run."""
+    follow_subflows: bool = False
+    run_subsequent: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ShowRun:
+    """Answer: {"run": a run as JSON}. `run_id` may be a unique beginning of one."""
+
+    verb: ClassVar[str] = "show"
+    run_id: RunId
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ListRuns:
+    """Answer: {"runs": [run without nodes]}, newest first."""
+
+    verb: ClassVar[str] = "list"
+    flow: FlowName | None = None
+    state: str | None = None
+    limit: int = 100
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WaitRun:
+    """Answer: {"run": a run as JSON} when it is over."""
+
+    verb: ClassVar[str] = "wait"
+    run_id: RunId
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WatchRun:
+    """Answers: {"run": as it is now}, the same again after changes to it or its child runs, until "ended"."""
+
+    verb: ClassVar[str] = "watch"
+    run_id: RunId
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CancelRun:
+    """Answer: {"run_id"} once the cancellation is committed."""
+
+    verb: ClassVar[str] = "cancel"
+    run_id: RunId
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ping:
+    """Answer: {"flows": [names], "version": ...}."""
+
+    verb: ClassVar[str] = "ping"
+    run_id: RunId = RunId("")
+
+
+Request: TypeAlias = StartRun | ShowRun | ListRuns | WaitRun | WatchRun | CancelRun | Ping
+
+_REQUESTS: Mapping[str, type[Any]] = {
+    kind.verb: kind for kind in (StartRun, ShowRun, ListRuns, WaitRun, WatchRun, CancelRun, Ping)
+}
+_REFUSALS: Mapping[str, type[errors.RequestError]] = {
+    kind.__name__: kind
+    for kind in (
+        errors.UnknownFlowError,
+        errors.UnknownRunError,
+        errors.AmbiguousRunError,
+        errors.InvalidNodeArgsError,
+        errors.SelectiveNoPathError,
+    )
+}
+
+
+def encode_request(request: Request) -> bytes:
+    return orjson.dumps({"verb": request.verb, "with": request})
+
+
+def decode_request(body: bytes) -> Request:
+    """Raises RequestError for anything that `encode_request` does not write."""
+    try:
+        raw = orjson.loads(body)
+        members = raw["with"]
+        if "tasks" in members:
+            members["tasks"] = tuple(members["tasks"])
+        request: Request = _REQUESTS[raw["verb"]](**members)
+    except (ValueError, KeyError, TypeError) as exc:
+        raise errors.RequestError(f"not a request that this dispatcher knows: {exc!r}") from exc
+    return request
+
+
+def encode_refusal(error: errors.AsyncflowError) -> bytes:
+    return orjson.dumps({"error": {"type": type(error).__name__, "message": str(error)}})
+
+
+def decode_reply(body: bytes) -> dict[str, Json]:
+    """The answer. Raises the RequestError that the dispatcher refused with."""
+    reply: dict[str, Json] = orjson.loads(body)
+    error = reply.get("error")
+    if error is not None:
+        kind = _REFUSALS.get(error["type"], errors.RequestError)
+        refusal = kind.__new__(kind)  # the sentence is built already: the class only says what kind it is
+        errors.RequestError.__init__(refusal, error["message"])
+        raise refusal
+    return reply
