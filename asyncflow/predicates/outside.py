@@ -24,12 +24,14 @@ def httpStatus(host: str, path: str, status: int, timeout: float = 5.0) -> bool:
     False, too, when there is no answer within `timeout` seconds. Redirects are not followed.
     """
     try:
+        if not timeout > 0:
+            return False
         target = path if path.startswith("/") else f"/{path}"
         with closing(HTTPConnection(host, timeout=timeout)) as connection:
             connection.request("HEAD", target)
             return connection.getresponse().status == status
-    except (OSError, HTTPException, ValueError, TypeError, AttributeError):
-        # Beyond the network's errors: a host or path that cannot be written into a request, or that is no string.
+    except (OSError, HTTPException, ValueError, TypeError, AttributeError, OverflowError):
+        # Beyond the network's errors: arguments of the wrong type, or that cannot be written into a request.
         return False
 
 

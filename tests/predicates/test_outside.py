@@ -94,7 +94,7 @@ def test_http_status_is_false_where_nothing_listens() -> None:
     assert http_status(host=host, path="/", status=200) is False
 
 
-@pytest.mark.parametrize("timeout", [0, -1, "soon"])
+@pytest.mark.parametrize("timeout", [0, -1, "soon", None])
 def test_http_status_with_a_timeout_that_is_none_is_false(timeout: Json, web_server: str) -> None:
     assert http_status(host=web_server, path="/recipes/pie", status=200, timeout=timeout) is False
 
