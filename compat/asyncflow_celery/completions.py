@@ -1,0 +1,231 @@
+"""What workers report, from bytes to `Completion`: results over rpc, and the callbacks `link` and `link_error`.
+
+Rules
+- Nothing that came in is ever turned into an object or an exception class: JSON in, plain values out.
+  kombu's typed values, {"__type__": ..., "__value__": ...}, stay the objects that they are as JSON.
+- A result that Python's json wrote and that is no JSON (NaN, Infinity, lone surrogates) fails its
+  attempt, with a reason that says so: the task has ended, so parking the report would only hide it.
+- Integers over 64 bits come in as floats: orjson reads them so.
+"""
+
+from __future__ import annotations
+
+import json
+import zlib
+from collections.abc import Mapping
+
+import orjson
+
+from asyncflow.errors import EnvelopeError
+from asyncflow.model.events import Blame
+from asyncflow.model.names import Json, TaskId
+from asyncflow.model.run import TaskError
+from asyncflow.ports import Completion, Delivery, Progress
+
+SUCCEEDED = "asyncflow.succeeded"
+FAILED = "asyncflow.failed"
+ATTEMPT_HEADER = "asyncflow_attempt"
+
+_DEEPEST = 250
+"""What orjson can write again is a little deeper."""
+
+_INFRASTRUCTURE = frozenset(
+    {
+        ("billiard", "WorkerLostError"),
+        ("billiard", "TimeLimitExceeded"),
+        ("celery", "WorkerLostError"),
+        ("celery", "NotRegistered"),
+        ("celery", "BackendStoreError"),
+        ("kombu", "OperationalError"),
+    }
+)
+"""Failures that are not the task's own, by the package and name of the exception."""
+
+_STATES = {
+    "STARTED": Progress.STARTED,
+    "RETRY": Progress.RETRYING,
+    "SUCCESS": Progress.SUCCEEDED,
+    "FAILURE": Progress.FAILED,
+    "REVOKED": Progress.FAILED,
+}
+
+
+def decode(delivery: Delivery, *, largest: int) -> Completion:
+    """Read a report. Raises EnvelopeError for anything else."""
+    body = _body_of(delivery, largest)
+    content, flaw = _parse(body)
+    task = delivery.headers.get("task")
+    if task is None:
+        return _result(content, flaw, delivery.correlation_id)
+    if task == SUCCEEDED:
+        return _succeeded(_callback_id(delivery), _first_argument(content), flaw)
+    if task == FAILED:
+        return _failed_without_reason(_callback_id(delivery), _first_argument(content))
+    raise EnvelopeError(f"a call of the task {task!r} is no report of a worker")
+
+
+def _body_of(delivery: Delivery, largest: int) -> bytes:
+    if delivery.content_type != "application/json":
+        raise EnvelopeError(f"the content type is {delivery.content_type!r}, not application/json")
+    if delivery.content_encoding.lower() not in ("utf-8", ""):
+        raise EnvelopeError(f"the content encoding is {delivery.content_encoding!r}, not utf-8")
+    if len(delivery.body) > largest:
+        raise EnvelopeError(f"the body has {len(delivery.body)} bytes; the most is {largest}")
+    compression = delivery.headers.get("compression")
+    if compression is None:
+        return delivery.body
+    if compression != "application/x-gzip":
+        raise EnvelopeError(f"the body is compressed as {compression!r}; only zlib is read")
+    return _inflated(delivery.body, largest)
+
+
+def _inflated(body: bytes, largest: int) -> bytes:
+    inflate = zlib.decompressobj()
+    try:
+        plain = inflate.decompress(body, largest)
+    except zlib.error as exc:
+        raise EnvelopeError(f"the compressed body cannot be read: {exc}") from exc
+    if not inflate.eof:
+        raise EnvelopeError(f"the compressed body is cut short, or holds more than {largest} bytes")
+    return plain
+
+
+def _parse(body: bytes) -> tuple[Json, str]:
+    """The content, and why it is not JSON where only Python's json reads it."""
+    flaw = ""
+    try:
+        content = orjson.loads(body)
+    except orjson.JSONDecodeError as exc:
+        content, flaw = _parse_leniently(body), str(exc)
+    if body.count(b"[") + body.count(b"{") > _DEEPEST and _is_too_deep(content):
+        raise EnvelopeError(f"the body is nested deeper than {_DEEPEST} levels")
+    return content, flaw
+
+
+def _parse_leniently(body: bytes) -> Json:
+    try:
+        return json.loads(body)
+    except (ValueError, RecursionError) as exc:
+        raise EnvelopeError(f"the body is not JSON: {exc}") from exc
+
+
+def _is_too_deep(content: Json) -> bool:
+    level = [content]
+    for _ in range(_DEEPEST):
+        level = [
+            inner
+            for one in level
+            if isinstance(one, (dict, list))
+            for inner in (one.values() if isinstance(one, dict) else one)
+        ]
+        if not level:
+            return False
+    return True
+
+
+# --- Results over rpc -------------------------------------------------------------------------------------------------
+
+
+def _result(content: Json, flaw: str, correlation_id: str) -> Completion:
+    if not isinstance(content, dict) or not isinstance(content.get("status"), str):
+        raise EnvelopeError("the body is neither a task's result nor a callback")
+    id = content.get("task_id")
+    if not isinstance(id, str) or id == "":
+        raise EnvelopeError("the result names no task")
+    if correlation_id not in ("", id):
+        raise EnvelopeError(f"the result of task {id!r} came with the correlation id {correlation_id!r}")
+    return _with_progress(TaskId(id), content, flaw)
+
+
+def _with_progress(id: TaskId, content: Mapping[str, Json], flaw: str) -> Completion:
+    status, result = content["status"], content.get("result")
+    worker = content["worker"] if isinstance(content.get("worker"), str) else ""
+    match progress := _STATES.get(status, Progress.PROGRESSING):
+        case Progress.SUCCEEDED if flaw:
+            return _not_json(id, flaw)
+        case Progress.SUCCEEDED:
+            return Completion(id=id, progress=progress, result=result, worker=worker)
+        case Progress.FAILED:
+            error = _error(result, content.get("traceback"))
+            blame = Blame.REVOKED if status == "REVOKED" else _blame(error)
+            return Completion(id=id, progress=progress, error=error, blame=blame, worker=worker)
+        case Progress.RETRYING:
+            error = _error(result, content.get("traceback"))
+            return Completion(id=id, progress=progress, error=error, worker=worker)
+        case Progress.STARTED:
+            host = result.get("hostname") if isinstance(result, dict) else None
+            return Completion(id=id, progress=progress, worker=host if isinstance(host, str) else worker)
+    # Any other state is the task's own, from `update_state`, and goes with what the task says of itself.
+    return Completion(id=id, progress=progress, worker=worker, meta=None if flaw else result)
+
+
+def _not_json(id: TaskId, flaw: str) -> Completion:
+    message = f"the task returned what JSON cannot say, NaN or Infinity perhaps ({flaw})"
+    return Completion(id=id, progress=Progress.FAILED, error=TaskError(type="ResultNotJson", message=message))
+
+
+def _error(result: Json, traceback: Json) -> TaskError:
+    """An exception as the worker described it; of no description, what there is."""
+    told = _text(traceback) if isinstance(traceback, str) else ""
+    if not isinstance(result, dict) or not isinstance(result.get("exc_type"), str):
+        return TaskError(type="Exception", message=_text(result), traceback=told)
+    module = result.get("exc_module")
+    return TaskError(
+        type=_text(result["exc_type"]),
+        message=_message(result.get("exc_message")),
+        module=_text(module) if isinstance(module, str) else "",
+        traceback=told,
+    )
+
+
+def _message(arguments: Json) -> str:
+    """An exception's arguments as one line: Celery sends a list of them, older workers a text."""
+    if isinstance(arguments, list):
+        return ", ".join(map(_text, arguments))
+    return _text(arguments)
+
+
+def _text(value: Json) -> str:
+    if value is None:
+        return ""
+    told = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+    return told.encode("utf-8", "backslashreplace").decode()
+
+
+def _blame(error: TaskError) -> Blame:
+    package = error.module.partition(".")[0]
+    if package == "amqp" or (package, error.type) in _INFRASTRUCTURE:
+        return Blame.INFRASTRUCTURE
+    return Blame.TASK
+
+
+# --- Callbacks --------------------------------------------------------------------------------------------------------
+
+
+def _callback_id(delivery: Delivery) -> TaskId:
+    id = delivery.headers.get(ATTEMPT_HEADER)
+    if not isinstance(id, str) or id == "":
+        raise EnvelopeError(f"the callback has no header {ATTEMPT_HEADER!r}, so it tells of no attempt")
+    return TaskId(id)
+
+
+def _first_argument(content: Json) -> Json:
+    match content:
+        case [[first, *_], dict(), *_]:
+            return first
+    raise EnvelopeError("the callback's body is not a call with one argument")
+
+
+def _succeeded(id: TaskId, result: Json, flaw: str) -> Completion:
+    if flaw:
+        return _not_json(id, flaw)
+    return Completion(id=id, progress=Progress.SUCCEEDED, result=result)
+
+
+def _failed_without_reason(id: TaskId, told: Json) -> Completion:
+    if told != id:
+        raise EnvelopeError(f"the failure callback of task {id!r} tells of {told!r}")
+    message = "the worker reported a failure; its result backend keeps the reason"
+    return Completion(
+        id=id, progress=Progress.FAILED, error=TaskError(type="TaskFailed", message=message), conclusive=False
+    )

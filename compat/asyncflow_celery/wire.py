@@ -1,0 +1,134 @@
+"""The codec between asyncflow and Celery workers: message protocol 2 out, results and callbacks in."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import assert_never
+
+from asyncflow.errors import EnvelopeError
+from asyncflow.model.commands import PublishTask
+from asyncflow.model.flow import Task, TaskKind
+from asyncflow.model.names import Json, RunId, TaskId
+from asyncflow.ports import Completion, Delivery, Message
+from asyncflow_celery import completions, control
+from asyncflow_celery.envelope import check_envelope, encode_body, encode_headers, short_repr
+
+FLOW_TASK = "asyncflow.FlowTask"
+SELINON_TASK = "selinon.SelinonTaskEnvelope"
+
+_LARGEST_BODY = 16 * 1024 * 1024
+
+
+class CeleryCodec:
+    """Fulfils `ports.Codec`.
+
+    With `callbacks`, a worker reports through our exchange also where its result backend is not rpc://.
+    `largest` bounds the bodies that are read and written; `control_exchange` is the setting of that name
+    of the Celery app.
+    """
+
+    def __init__(
+        self, callbacks: bool = True, *, largest: int = _LARGEST_BODY, control_exchange: str = "celery"
+    ) -> None:
+        self._callbacks = callbacks
+        self._largest = largest
+        self._control_exchange = control_exchange
+
+    def encode_task(self, command: PublishTask, *, reply_to: str, exchange: str, routing_key: str) -> Message:
+        task = command.task
+        name, args, kwargs = _call(command)
+        embed: dict[str, Json] = {"callbacks": None, "errbacks": None, "chain": None, "chord": None}
+        if self._callbacks and exchange:
+            embed["callbacks"] = [_callback(completions.SUCCEEDED, command.id, exchange, routing_key)]
+            embed["errbacks"] = [_callback(completions.FAILED, command.id, exchange, routing_key)]
+        message = Message(
+            exchange=task.exchange,
+            routing_key=task.routing_key or task.queue,
+            body=encode_body(args, kwargs, embed),
+            headers=encode_headers(
+                task=name,
+                id=command.id,
+                run_id=command.run_id,
+                root_id=command.root_id,
+                shadow=f"{command.flow}.{task.name}",
+                timelimit=_time_limits(task),
+                argsrepr=short_repr(tuple(args)),
+                kwargsrepr=short_repr(kwargs),
+                stamped_headers=[control.RUN_STAMP],
+                stamps={control.RUN_STAMP: command.root_id},
+            ),
+            correlation_id=command.id,
+            reply_to=reply_to,
+            priority=task.priority or 0,
+        )
+        check_envelope(message, largest=self._largest)
+        return message
+
+    def decode_completion(self, delivery: Delivery) -> Completion:
+        return completions.decode(delivery, largest=self._largest)
+
+    def encode_revoke(self, ids: Sequence[TaskId], *, terminate: bool) -> Message:
+        return control.revoke(ids, terminate=terminate, exchange=self._control_exchange)
+
+    def encode_revoke_run(self, root_id: RunId, *, terminate: bool) -> Message:
+        """The broadcast that asks workers to drop every attempt of a run, its sub-flows included."""
+        return control.revoke_run(root_id, terminate=terminate, exchange=self._control_exchange)
+
+    def encode_control(self, method: str, arguments: Mapping[str, Json], *, reply_to: str, ticket: str) -> Message:
+        """The broadcast of a command that workers answer: ping, query_task, conf, active_queues, ..."""
+        return control.broadcast(method, arguments, exchange=self._control_exchange, reply_to=reply_to, ticket=ticket)
+
+
+def _call(command: PublishTask) -> tuple[str, list[Json], dict[str, Json]]:
+    """The registered name that a worker is asked for, and what it is called with."""
+    match command.task.kind:
+        case TaskKind.CELERY:
+            return command.task.celery_task, list(command.args), dict(command.kwargs or {})
+        case TaskKind.FLOW:
+            kwargs = {**_selinon_kwargs(command), "attempt": command.attempt}
+            if command.results is not None:
+                kwargs["results"] = command.results
+            return FLOW_TASK, [], kwargs
+        case TaskKind.SELINON:
+            return SELINON_TASK, [], _selinon_kwargs(command)
+        case kind:
+            assert_never(kind)
+
+
+def _selinon_kwargs(command: PublishTask) -> dict[str, Json]:
+    return {
+        "task_name": command.task.name,
+        "flow_name": command.flow,
+        "parent": command.parent,
+        "node_args": command.node_args,
+        "dispatcher_id": command.run_id,
+    }
+
+
+def _time_limits(task: Task) -> Json:
+    """Celery's order is hard, then soft."""
+    if task.time_limit is None and task.soft_time_limit is None:
+        return None
+    return [task.time_limit, task.soft_time_limit]
+
+
+def _callback(name: str, id: TaskId, exchange: str, routing_key: str) -> dict[str, Json]:
+    """A signature that no worker knows, so that the worker sends it on to our exchange.
+
+    It must not name a queue: the worker would declare it, collide with ours, and report the task as failed.
+    """
+    if not routing_key:
+        raise EnvelopeError("the callbacks have no routing key, so their messages would reach nobody")
+    return {
+        "task": name,
+        "args": [],
+        "kwargs": {},
+        "subtask_type": None,
+        "immutable": False,
+        "options": {
+            "exchange": exchange,
+            "routing_key": routing_key,
+            "task_id": f"done:{id}",
+            "headers": {completions.ATTEMPT_HEADER: id},
+        },
+    }
