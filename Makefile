@@ -50,7 +50,7 @@ types: dev  ## mypy --strict
 	$(BIN)/mypy
 
 imports: dev  ## import-linter: the layers, and a core that touches nothing
-	$(BIN)/lint-imports
+	$(BIN)/lint-imports --no-logo
 
 format: dev  ## mend what ruff can mend
 	$(BIN)/ruff check --fix
