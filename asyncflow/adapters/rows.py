@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from typing import Any, TypeAlias
 
 from asyncflow.model import journal, jsontext
@@ -20,6 +19,12 @@ HEADER_COLUMNS = (
 
 ATTEMPT_COLUMNS = "task_id, run_id, task, due, envelope, body"
 """In the order that `to_attempt` takes them."""
+
+_DEFAULTS = tuple(
+    (one.name, {} if one.name == "headers" else one.default)
+    for one in fields(Message)
+    if one.name not in ("routing_key", "body")
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -95,20 +100,14 @@ def _of_attempt(attempt: Attempt) -> Row:
     )
 
 
-def _envelope(message: Message) -> Mapping[str, Json]:
-    """A message without its body; a field that a newer version adds keeps its default for older rows."""
-    return {
-        "routing_key": message.routing_key,
-        "exchange": message.exchange,
-        "headers": message.headers,
-        "type": message.type,
-        "content_type": message.content_type,
-        "content_encoding": message.content_encoding,
-        "correlation_id": message.correlation_id,
-        "reply_to": message.reply_to,
-        "priority": message.priority,
-        "persistent": message.persistent,
-    }
+def _envelope(message: Message) -> dict[str, Json]:
+    """A message without its body and without what has its default: most fields of most messages."""
+    envelope: dict[str, Json] = {"routing_key": message.routing_key}
+    for name, default in _DEFAULTS:
+        value = getattr(message, name)
+        if value != default:
+            envelope[name] = value
+    return envelope
 
 
 def _parent(header: RunHeader) -> tuple[str | None, TaskId | None]:

@@ -7,8 +7,8 @@ from pathlib import Path
 
 from asyncflow.errors import StoreError
 
-CHECKPOINT_PAGES = 4000
-"""How long the write-ahead log grows before its pages are moved: longer amortises better, shorter hiccups less."""
+_CHECKPOINT_PAGES = 16_000
+"""Where a commit itself moves the write-ahead log into the file (64 MB); the writer does so sooner, between commits."""
 
 _MEANINGS = {
     sqlite3.SQLITE_FULL: "the disk is full; free some space",
@@ -29,7 +29,7 @@ def open_writer(path: Path) -> sqlite3.Connection:
     # The first statements that touch the file: a wrong or foreign file shows itself here.
     connection.execute("PRAGMA journal_mode = WAL")
     connection.execute("PRAGMA synchronous = FULL")
-    connection.execute(f"PRAGMA wal_autocheckpoint = {CHECKPOINT_PAGES}")
+    connection.execute(f"PRAGMA wal_autocheckpoint = {_CHECKPOINT_PAGES}")
     connection.execute("PRAGMA journal_size_limit = 67108864")
     connection.execute("PRAGMA temp_store = MEMORY")
     connection.execute("PRAGMA cache_size = -65536")

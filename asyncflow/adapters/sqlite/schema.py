@@ -8,6 +8,7 @@ from __future__ import annotations
 import hashlib
 import secrets
 import sqlite3
+from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib import resources
 from pathlib import Path
@@ -38,14 +39,14 @@ def migrations() -> list[Migration]:
     return [Migration(number=int(file.name[:4]), name=file.name, sql=file.read_text("utf-8")) for file in files]
 
 
-def migrate(connection: sqlite3.Connection, path: Path) -> None:
+def migrate(connection: sqlite3.Connection, path: Path, known: Sequence[Migration]) -> None:
     """Bring the schema up to date, in one transaction. StoreError when the file is not ours to change."""
     connection.execute("BEGIN IMMEDIATE")
     try:
         if _is_empty(connection):
             connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
             connection.execute(_LEDGER)
-        for migration in _missing(connection, path):
+        for migration in _missing(connection, path, known):
             for statement in _statements(migration.sql):
                 connection.execute(statement)
             row = (migration.number, migration.name, migration.checksum)
@@ -58,9 +59,9 @@ def migrate(connection: sqlite3.Connection, path: Path) -> None:
             connection.execute("ROLLBACK")
 
 
-def check(connection: sqlite3.Connection, path: Path) -> None:
+def check(connection: sqlite3.Connection, path: Path, known: Sequence[Migration]) -> None:
     """StoreError unless the schema is exactly what this version reads."""
-    if missing := _missing(connection, path):
+    if missing := _missing(connection, path, known):
         raise StoreError(
             f"{path} was last used by an older asyncflow: it lacks {missing[0].name}; "
             "start the dispatcher on it once, which brings it up to date"
@@ -77,25 +78,25 @@ def _is_empty(connection: sqlite3.Connection) -> bool:
     return bool(tables == 0)
 
 
-def _missing(connection: sqlite3.Connection, path: Path) -> list[Migration]:
+def _missing(connection: sqlite3.Connection, path: Path, known: Sequence[Migration]) -> list[Migration]:
     """What this version knows and the store has not; StoreError where the store has something else."""
     (application_id,) = connection.execute("PRAGMA application_id").fetchone()
     if application_id != APPLICATION_ID:
         raise StoreError(f"{path} is a SQLite database of another program; give another path for the store")
-    known = {migration.number: migration for migration in migrations()}
+    by_number = {migration.number: migration for migration in known}
     applied = dict(connection.execute("SELECT number, checksum FROM migrations").fetchall())
     for number, checksum in sorted(applied.items()):
-        if number not in known:
+        if number not in by_number:
             raise StoreError(
                 f"{path} was made by a newer asyncflow: it has migration {number}, this one knows "
-                f"{max(known)}; upgrade asyncflow, or give another path"
+                f"{max(by_number)}; upgrade asyncflow, or give another path"
             )
-        if checksum != known[number].checksum:
+        if checksum != by_number[number].checksum:
             raise StoreError(
-                f"{path} was made with another {known[number].name} than this asyncflow has; "
+                f"{path} was made with another {by_number[number].name} than this asyncflow has; "
                 "use the release of asyncflow that made it, or give another path"
             )
-    return [migration for number, migration in sorted(known.items()) if number not in applied]
+    return [migration for migration in known if migration.number not in applied]
 
 
 def _statements(sql: str) -> list[str]:

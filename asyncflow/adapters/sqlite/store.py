@@ -127,13 +127,14 @@ class SqliteStore:
             )
         if self._readonly and not self._path.exists():
             raise StoreError(f"there is no store at {self._path}; a dispatcher makes it when it first starts")
+        known = schema.migrations()
         try:
             if not self._readonly:
                 self._lock.acquire()
                 self._writing = open_writer(self._path)
-                schema.migrate(self._writing, self._path)
+                schema.migrate(self._writing, self._path, known)
             self._reader = open_reader(self._path)
-            schema.check(self._reader, self._path)
+            schema.check(self._reader, self._path, known)
             self._secret = schema.read_secret(self._reader)
         except BaseException:
             self._close()

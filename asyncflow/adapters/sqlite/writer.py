@@ -27,6 +27,9 @@ MARK_DELAY = 0.05
 """Seconds that "is published" may wait for a commit to travel with."""
 MARKS_MOST = 1000
 RETRY_DELAY = 1.0
+"""Seconds before marks that could not be written are tried without a commit."""
+CHECKPOINT_ROWS = 10_000
+"""Rows after which the log is moved into the file when nothing waits; at five times as many it no longer yields."""
 
 _Done: TypeAlias = "asyncio.Future[None]"
 _Outcome: TypeAlias = tuple[_Done, StoreError | None]
@@ -65,6 +68,7 @@ class Writer:
         self._orders: queue.SimpleQueue[_Order] = queue.SimpleQueue()
         self._marks: list[TaskId] = []
         self._flush_at = 0.0
+        self._checkpointed = 0
         # A daemon, so that a process whose event loop has died can end; a commit is whole or not there anyway.
         self._thread = threading.Thread(target=self._run, name=f"asyncflow-store {path.name}", daemon=True)
 
@@ -91,6 +95,7 @@ class Writer:
             group = self._take()
             if group.writes or group.stop or self._marks_are_due():
                 self._settle(self._write_group(group.writes))
+                self._checkpoint()
             if group.stop:
                 self._settle([(group.stop.done, None)])
                 return
@@ -156,6 +161,15 @@ class Writer:
         with contextlib.suppress(sqlite3.Error):
             if self._connection.in_transaction:
                 self._connection.execute("ROLLBACK")
+
+    def _checkpoint(self) -> None:
+        """Move the log into the file after the callers were told, so that a lone commit never waits for it."""
+        rows = self._connection.total_changes - self._checkpointed
+        if rows < CHECKPOINT_ROWS or (rows < 5 * CHECKPOINT_ROWS and not self._orders.empty()):
+            return
+        self._checkpointed += rows
+        with contextlib.suppress(sqlite3.Error):  # the log simply stays longer; what ails shows at the next commit
+            self._connection.execute("PRAGMA wal_checkpoint(PASSIVE)")
 
     def _settle(self, outcomes: list[_Outcome]) -> None:
         """Tell all callers with one wake-up of the event loop."""

@@ -26,13 +26,15 @@ CREATE INDEX runs_by_status ON runs (status, started_at);
 CREATE INDEX roots_by_start ON runs (started_at) WHERE parent_run IS NULL;
 CREATE INDEX roots_by_flow ON runs (flow, started_at) WHERE parent_run IS NULL;
 
+-- Appended, not clustered by run: a commit that moves 200 runs then touches few pages, not 200.
 CREATE TABLE facts (
+    entry   INTEGER PRIMARY KEY,
     run     INTEGER NOT NULL,
     version INTEGER NOT NULL,
     at      REAL NOT NULL,
     facts   BLOB NOT NULL,  -- JSON
-    PRIMARY KEY (run, version)
-) STRICT, WITHOUT ROWID;
+    UNIQUE (run, version)
+) STRICT;
 
 -- Attempts are appended, and their numbers are the order of their commits. A verdict drops the message.
 CREATE TABLE attempts (

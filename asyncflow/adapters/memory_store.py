@@ -1,0 +1,147 @@
+"""A store that lives in memory: no thread and no disk, so that simulations are quick and repeat exactly."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from types import TracebackType
+from typing import Self, TypeAlias
+
+from asyncflow.errors import FencedError, StoreError
+from asyncflow.model import journal
+from asyncflow.model.commands import SetTimer
+from asyncflow.model.events import TimerKind
+from asyncflow.model.names import RunId, TaskId
+from asyncflow.ports import Advance, Attempt, Batch, Entry, RunFilter, RunHeader, Verdict
+
+_TimerKey: TypeAlias = tuple[RunId, TimerKind, TaskId | None, int]
+
+
+@dataclass(slots=True)
+class _Run:
+    """`entries` holds facts as bytes, as every store does: what does not survive that shows itself here too."""
+
+    header: RunHeader
+    entries: list[tuple[float, bytes]] = field(default_factory=list)
+
+
+class MemoryStore:
+    """Keeps what was committed for as long as the object lives: leave and enter it again to play a restart."""
+
+    def __init__(self, *, secret: bytes | None = None) -> None:
+        self._secret = secrets.token_bytes(16) if secret is None else secret
+        self._runs: dict[RunId, _Run] = {}
+        self._open_attempts: dict[TaskId, Attempt] = {}
+        self._run_of: dict[TaskId, RunId] = {}
+        self._results: dict[TaskId, bytes] = {}
+        self._timers: dict[_TimerKey, SetTimer] = {}
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, exc: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        pass
+
+    @property
+    def secret(self) -> bytes:
+        return self._secret
+
+    async def commit(self, batch: Batch) -> None:
+        encoded = [journal.encode(advance.entry.facts) for advance in batch.advances]
+        started = self._check(batch)
+        for advance, facts in zip(batch.advances, encoded, strict=True):
+            run = self._runs.setdefault(advance.header.run_id, _Run(advance.header))
+            run.header = advance.header
+            run.entries.append((advance.entry.at, facts))
+        for attempt in batch.attempts:
+            self._open_attempts[attempt.id] = attempt
+        self._run_of.update(started)
+        for verdict in batch.verdicts:
+            self._end(verdict)
+        for timer in batch.timers:
+            self._timers[_key(timer)] = timer
+        for timer in batch.timers_done:
+            self._timers.pop(_key(timer), None)
+
+    async def mark_published(self, ids: Sequence[TaskId]) -> None:
+        for one in ids:
+            if attempt := self._open_attempts.get(one):
+                self._open_attempts[one] = replace(attempt, published=True)
+
+    async def journal(self, run_id: RunId) -> list[Entry]:
+        return list(self._entries(run_id))
+
+    async def journals(self, run_ids: Sequence[RunId]) -> dict[RunId, list[Entry]]:
+        return {run_id: list(self._entries(run_id)) for run_id in run_ids}
+
+    async def run_of(self, ids: Sequence[TaskId]) -> dict[TaskId, RunId]:
+        return {one: self._run_of[one] for one in ids if one in self._run_of}
+
+    async def results(self, ids: Sequence[TaskId]) -> dict[TaskId, bytes]:
+        return {one: self._results[one] for one in ids if one in self._results}
+
+    async def unpublished(self) -> list[Attempt]:
+        return [attempt for attempt in self._open_attempts.values() if not attempt.published]
+
+    async def timers(self) -> list[SetTimer]:
+        return sorted(self._timers.values(), key=lambda timer: timer.due)
+
+    async def header(self, run_id: RunId) -> RunHeader | None:
+        run = self._runs.get(run_id)
+        return None if run is None else run.header
+
+    async def headers(self, which: RunFilter) -> list[RunHeader]:
+        latest_first = reversed([run.header for run in self._runs.values()])
+        found = [header for header in latest_first if _fits(header, which)]
+        return sorted(found, key=lambda header: header.started_at, reverse=True)[: which.limit]
+
+    def _check(self, batch: Batch) -> dict[TaskId, RunId]:
+        """Refuse the batch as a whole, before any of it is written; return which attempts it starts."""
+        moved: dict[RunId, int] = {}
+        for advance in batch.advances:
+            moved[advance.header.run_id] = self._check_version(advance, moved)
+        started: dict[TaskId, RunId] = {}
+        for attempt in batch.attempts:
+            if attempt.id in self._run_of or attempt.id in started:
+                raise StoreError(f"attempt {attempt.id} is stored already")
+            started[attempt.id] = attempt.run_id
+        for run_id in [*started.values(), *(timer.run_id for timer in batch.timers)]:
+            if run_id not in self._runs and run_id not in moved:
+                raise StoreError(f"there is no run {run_id} to write for")
+        return started
+
+    def _check_version(self, advance: Advance, moved: dict[RunId, int]) -> int:
+        run_id, version = advance.header.run_id, advance.entry.version
+        run = self._runs.get(run_id)
+        stored = moved.get(run_id, len(run.entries) if run else 0)
+        if version != stored + 1:
+            raise FencedError(
+                f"run {run_id} stands at version {stored}, not {version - 1}: another commit has moved it"
+            )
+        return version
+
+    def _end(self, verdict: Verdict) -> None:
+        """The first verdict of an attempt counts; its message is no longer needed then."""
+        if self._open_attempts.pop(verdict.id, None) is not None and verdict.result is not None:
+            self._results[verdict.id] = verdict.result
+
+    def _entries(self, run_id: RunId) -> Iterator[Entry]:
+        run = self._runs.get(run_id)
+        for version, (at, facts) in enumerate(run.entries if run else (), start=1):
+            yield Entry(version=version, at=at, facts=journal.decode(facts))
+
+
+def _key(timer: SetTimer) -> _TimerKey:
+    return timer.run_id, timer.kind, timer.id, timer.attempt
+
+
+def _fits(header: RunHeader, which: RunFilter) -> bool:
+    return (
+        (which.children or header.parent_node is None)
+        and which.flow in (None, header.flow)
+        and which.status in (None, header.status)
+        and header.run_id.startswith(which.prefix)
+    )
