@@ -21,7 +21,7 @@ AsyncflowError
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum
 
@@ -65,10 +65,11 @@ class AsyncflowError(Exception):
 
 
 class ConfigurationError(AsyncflowError):
-    """The configuration is wrong; `problems` holds everything found in one pass."""
+    """The configuration is wrong; `problems` holds everything found in one pass, `sources` the files' texts."""
 
-    def __init__(self, problems: Sequence[Problem]) -> None:
+    def __init__(self, problems: Sequence[Problem], sources: Mapping[str, str] | None = None) -> None:
         self.problems = tuple(problems)
+        self.sources = dict(sources or {})
         super().__init__("\n".join(map(str, self.problems)))
 
 

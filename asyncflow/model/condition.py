@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import TypeAlias
 
@@ -100,6 +100,18 @@ class Always:
 
 Condition: TypeAlias = Predicate | Expression | And | Or | Not | Always
 ALWAYS = Always()
+
+
+def predicates_in(condition: Condition) -> Iterator[Predicate]:
+    """Every predicate of a condition's tree."""
+    match condition:
+        case Predicate():
+            yield condition
+        case And(parts) | Or(parts):
+            for part in parts:
+                yield from predicates_in(part)
+        case Not(part):
+            yield from predicates_in(part)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from enum import Enum
 from typing import TypeAlias
 
-from asyncflow.model.condition import ALWAYS, Condition, Function
+from asyncflow.model.condition import ALWAYS, Condition, Function, predicates_in
 from asyncflow.model.names import FlowName, Json, NodeName
 
 
@@ -219,7 +219,16 @@ class Flow:
         set_once(self, "starting", tuple(edge for edge in self.edges if not edge.sources))
         set_once(self, "edges_from", edges_from)
         set_once(self, "fallbacks_of", fallbacks_of)
-        set_once(self, "reported", frozenset())
+        set_once(self, "reported", self._reported())
+
+    def _reported(self) -> frozenset[NodeName]:
+        inspected = (leaf.node for edge in self.edges for leaf in predicates_in(edge.condition) if leaf.task)
+        return frozenset(node for node in inspected if node is not None).union(
+            self.propagate_finished,
+            self.propagate_compound_finished,
+            self.propagate_failures,
+            self.propagate_compound_failures,
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,0 +1,7 @@
+"""From YAML text to an `asyncflow.model.flow.Configuration`, every mistake with its place and a hint."""
+
+from asyncflow.config.loading import Checked, Loaded, check, load, load_mapping
+from asyncflow.config.rules import CODES
+from asyncflow.config.rules.rule import Rule
+
+__all__ = ["CODES", "Checked", "Loaded", "Rule", "check", "load", "load_mapping"]

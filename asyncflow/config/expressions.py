@@ -1,0 +1,79 @@
+"""CEL expressions as conditions, compiled when the configuration is read.
+
+The compiler is `cel`, the Python binding of cel-rust: it follows the specification where numbers of
+different types are compared, takes microseconds, and says in which column an expression is wrong.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+
+import cel
+
+from asyncflow.config.report import Report, did_you_mean
+from asyncflow.errors import Place
+from asyncflow.model.condition import Expression
+from asyncflow.model.names import Json, NodeName
+
+_ROOTS = ("results", "node_args")
+_TOKEN = re.compile(
+    r"""(?P<text>[rRbB]{0,2}(?:'''(?:[^\\]|\\.)*?'''|\"\"\"(?:[^\\]|\\.)*?\"\"\"|'(?:[^'\\\n]|\\.)*'|"(?:[^"\\\n]|\\.)*"))"""
+    r"""|(?P<name>[_a-zA-Z][_a-zA-Z0-9]*)|(?P<comment>//[^\n]*)|(?P<sign>[^\s\w])|(?P<number>[0-9]\w*)""",
+    re.DOTALL,
+)
+_WHERE = re.compile(r"ERROR: <input>:(\d+):(\d+): (?:Syntax error: )?(.*)")
+
+
+def read_expression(source: str, place: Place, report: Report) -> Expression | None:
+    """The compiled expression; None when it is wrong, which is reported."""
+    try:
+        program = cel.compile(source)
+    except Exception as error:  # the binding raises whatever fits: ValueError, TypeError, RuntimeError
+        column, words = _where(str(error))
+        hint = f"column {column} of the expression" if column else ""
+        report.add("F410", f"`{source}` is not a CEL expression: {words}", place, hint=hint)
+        return None
+    unknown = [name for name in program.variables() if name not in _ROOTS]
+    for name in unknown:
+        message = f"the expression reads `{name}`, but there are only `results` and `node_args`"
+        hint = did_you_mean(name, _ROOTS) or f"write results.TASK.{name} or node_args.{name}"
+        report.add("F411", message, place, hint=hint)
+    if unknown:
+        return None
+    return Expression(source=source, nodes=tuple(map(NodeName, results_in(source))), call=_call_of(program.execute))
+
+
+def results_in(source: str) -> list[str]:
+    """The names that follow `results.` or stand in `results[...]`, each once."""
+    tokens = [match for match in _TOKEN.finditer(source) if match.lastgroup != "comment"]
+    names: dict[str, None] = {}
+    for index, token in enumerate(tokens):
+        before = tokens[index - 1].group() if index else ""
+        if token.group() != "results" or before == "." or len(tokens) < index + 3:
+            continue
+        sign, then = tokens[index + 1].group(), tokens[index + 2]
+        if sign == "." and then.lastgroup == "name":
+            names[then.group()] = None
+        elif sign == "[" and then.lastgroup == "text":
+            names[then.group().strip("\"'")] = None
+    return list(names)
+
+
+def _call_of(execute: Callable[..., Json]) -> Callable[[Mapping[str, Json]], bool]:
+    def call(document: Mapping[str, Json]) -> bool:
+        # As with predicates: what leads nowhere or does not fit is false, never an error.
+        try:
+            return execute(document) is True
+        except (ArithmeticError, LookupError, RuntimeError, TypeError, ValueError):
+            return False
+
+    return call
+
+
+def _where(words: str) -> tuple[int, str]:
+    found = _WHERE.search(words)
+    if found is None:
+        return 0, words.splitlines()[0]
+    said = re.sub(r" expecting \{.*", "", found[3].strip())
+    return int(found[2]), said.replace("mismatched input '<EOF>'", "it ends too early")

@@ -1,0 +1,190 @@
+"""Loading: files to one configuration, with every problem of all of them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import orjson
+
+from asyncflow.config.checks import check_configuration
+from asyncflow.config.files import read_files
+from asyncflow.config.flows import Draft, ReadFlow, read_draft, read_flow
+from asyncflow.config.functions import Importer
+from asyncflow.config.gathering import Parts, declare, gather
+from asyncflow.config.globals import read_global, read_traces
+from asyncflow.config.report import Report
+from asyncflow.config.scope import Scope
+from asyncflow.config.storages import read_storage
+from asyncflow.config.tasks import read_task
+from asyncflow.config.tree import Table
+from asyncflow.config.yaml_text import read_text
+from asyncflow.errors import ConfigurationError, Problem, Severity
+from asyncflow.model.condition import BuiltIns
+from asyncflow.model.flow import Configuration
+from asyncflow.model.names import FlowName, Json
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Loaded:
+    """A configuration without errors. `sources` holds the texts, for messages that show lines."""
+
+    configuration: Configuration
+    warnings: tuple[Problem, ...]
+    sources: Mapping[str, str]
+    compat_predicates: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Checked:
+    """Everything found in one pass; `loaded` is None when there are errors."""
+
+    loaded: Loaded | None
+    problems: tuple[Problem, ...]
+    sources: Mapping[str, str]
+
+    def or_raise(self) -> Loaded:
+        if self.loaded is None:
+            raise ConfigurationError(self.problems, self.sources)
+        return self.loaded
+
+
+def load(
+    paths: Sequence[Path | str],
+    *,
+    builtins: BuiltIns,
+    environ: Mapping[str, str],
+    selinon_builtins: BuiltIns | None = None,
+    importer: Importer | None = None,
+) -> Loaded:
+    """As `check`, but raises ConfigurationError with all problems when there are errors among them."""
+    return check(
+        paths, builtins=builtins, environ=environ, selinon_builtins=selinon_builtins, importer=importer
+    ).or_raise()
+
+
+def check(
+    paths: Sequence[Path | str],
+    *,
+    builtins: BuiltIns,
+    environ: Mapping[str, str],
+    selinon_builtins: BuiltIns | None = None,
+    importer: Importer | None = None,
+) -> Checked:
+    """Read files, and folders with all their YAML files.
+
+    `selinon_builtins` are used where the configuration asks for `compat_predicates: selinon-1.4`. With an
+    `importer`, such as importlib.import_module, the functions and classes that the configuration names are
+    tried; without one no user code is ever imported.
+    """
+    report = Report()
+    sources = read_files(paths, report)
+    scope = Scope(report=report, environ=environ, builtins=builtins, selinon_builtins=selinon_builtins)
+    return _Loader(scope, importer).check(sources)
+
+
+def load_mapping(
+    mapping: Mapping[str, Json] | Sequence[Mapping[str, Json]],
+    *,
+    builtins: BuiltIns,
+    environ: Mapping[str, str],
+    selinon_builtins: BuiltIns | None = None,
+    importer: Importer | None = None,
+) -> Loaded:
+    """Read a configuration, or the parts of one, made in Python.
+
+    Each mapping is written out as JSON, which is YAML, so that its problems have places like those of a file.
+    """
+    mappings = [mapping] if isinstance(mapping, Mapping) else list(mapping)
+    report = Report()
+    sources: dict[str, str] = {}
+    for number, each in enumerate(mappings, 1):
+        name = "<mapping>" if len(mappings) == 1 else f"<mapping {number}>"
+        try:
+            sources[name] = _written(each)
+        except TypeError as error:
+            report.add("F116", f"{name} holds more than JSON can say: {error}", None)
+    scope = Scope(report=report, environ=environ, builtins=builtins, selinon_builtins=selinon_builtins)
+    return _Loader(scope, importer).check(sources).or_raise()
+
+
+def _written(mapping: Mapping[str, Json]) -> str:
+    options = orjson.OPT_INDENT_2 | orjson.OPT_NON_STR_KEYS
+    text = orjson.dumps(mapping, default=_as_json, option=options).decode()
+    return text.translate(_UNPRINTABLE)  # JSON allows some characters in texts that YAML wants written in hex
+
+
+_UNPRINTABLE = {code: f"\\x{code:02x}" for code in (0x7F, *range(0x80, 0xA0))}
+
+
+def _as_json(value: object) -> Json:
+    if isinstance(value, Mapping):
+        return dict(value)
+    if isinstance(value, (set, frozenset)):
+        return sorted(value)
+    if isinstance(value, Sequence):
+        return list(value)
+    raise TypeError(f"{type(value).__name__} {value!r}")
+
+
+class _Loader:
+    def __init__(self, scope: Scope, importer: Importer | None) -> None:
+        self._scope = scope
+        self._report = scope.report
+        self._importer = importer
+
+    def check(self, sources: Mapping[str, str]) -> Checked:
+        values = {file: self._value(file, text) for file, text in sources.items()}
+        parts = gather({file: value for file, value in values.items() if value is not None}, self._report)
+        configuration = self._configuration(parts)
+        problems = self._report.sorted()
+        loaded = None
+        if configuration is not None and not self._report.has_errors:
+            loaded = Loaded(
+                configuration=configuration,
+                warnings=tuple(each for each in problems if each.severity is Severity.WARNING),
+                sources=sources,
+                compat_predicates=self._scope.compat_predicates,
+            )
+        return Checked(loaded=loaded, problems=problems, sources=sources)
+
+    def _value(self, file: str, text: str) -> Json:
+        before = len(self._report.problems)
+        value = read_text(file, text, self._report)
+        if value is None and len(self._report.problems) == before:
+            self._report.add("F111", f"{file} is empty", None)
+        return value
+
+    def _configuration(self, parts: Parts) -> Configuration | None:
+        scope = self._scope
+        table = parts.globals[0] if parts.globals else Table("", (0, 0, 0, 0))
+        fields = read_global(table, scope)
+        declare(parts, scope)
+        if not scope.tasks and not self._report.has_errors:
+            self._report.add("F222", "no tasks are defined", None, hint="list them under `tasks`")
+        storages = [storage for table in parts.storages if (storage := read_storage(table, scope)) is not None]
+        traces = read_traces(fields, scope)
+        for table in parts.tasks:
+            read_task(table, scope)
+        flows = self._flows(parts)
+        check_configuration(flows, parts, scope, self._importer)
+        if self._report.has_errors:
+            return None
+        return Configuration(
+            tasks=dict(scope.made_tasks),
+            flows={FlowName(name): read.flow for name, read in flows.items()},
+            storages={storage.name: storage for storage in storages},
+            traces=traces,
+            celery_app=fields.get("celery_app"),
+            migration_dir=scope.expanded(fields, "migration_dir") or None,
+        )
+
+    def _flows(self, parts: Parts) -> dict[FlowName, ReadFlow]:
+        drafts: dict[FlowName, Draft] = {}
+        for table in parts.flows:
+            draft = read_draft(table, self._scope)
+            if draft is not None:
+                drafts.setdefault(draft.name, draft)
+        read = {name: read_flow(draft, drafts, self._scope) for name, draft in drafts.items()}
+        return {name: flow for name, flow in read.items() if flow is not None}

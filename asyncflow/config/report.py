@@ -1,0 +1,75 @@
+"""The problems found so far, and names that were probably meant."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from difflib import get_close_matches
+
+from asyncflow.config.rules import CODES
+from asyncflow.errors import Place, Problem, Severity
+
+
+@dataclass(slots=True)
+class Report:
+    """Collects problems, so that one pass finds them all."""
+
+    problems: list[Problem] = field(default_factory=list)
+
+    def add(
+        self,
+        code: str,
+        message: str,
+        place: Place | None,
+        *,
+        label: str = "",
+        hint: str = "",
+        related: tuple[tuple[Place, str], ...] = (),
+    ) -> None:
+        self.problems.append(
+            Problem(
+                code=code,
+                message=message,
+                place=place,
+                severity=CODES[code].severity,
+                label=label,
+                hint=hint,
+                related=related,
+            )
+        )
+
+    @property
+    def has_errors(self) -> bool:
+        return any(problem.severity is Severity.ERROR for problem in self.problems)
+
+    def has_errors_since(self, count: int) -> bool:
+        """Whether any of the problems after the first `count` is an error."""
+        return any(problem.severity is Severity.ERROR for problem in self.problems[count:])
+
+    def sorted(self) -> tuple[Problem, ...]:
+        """By file and line, each once: an anchor that is used twice has its mistakes once."""
+        return tuple(dict.fromkeys(sorted(self.problems, key=_rank)))
+
+
+def _rank(problem: Problem) -> tuple[str, int, int, str, str]:
+    place = problem.place
+    if place is None:
+        return ("", 0, 0, problem.code, problem.message)
+    return (place.file, place.line, place.column, problem.code, problem.message)
+
+
+def did_you_mean(wrong: str, known: Iterable[str]) -> str:
+    """A hint that names what was probably meant; empty when nothing is close."""
+    names = sorted(set(known))
+    lowered = {name.lower(): name for name in reversed(names)}
+    close = get_close_matches(wrong.lower(), lowered, n=1, cutoff=0.7)
+    return f"did you mean `{lowered[close[0]]}`?" if close else ""
+
+
+def known_or_meant(wrong: str, known: Iterable[str]) -> str:
+    """The same, or else the list of what there is, where that is short."""
+    names = sorted(set(known))
+    meant = did_you_mean(wrong, names)
+    if meant or not names or len(names) > 12:
+        return meant
+    return f"known: {', '.join(names)}"

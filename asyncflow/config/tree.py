@@ -1,0 +1,71 @@
+"""Plain values that know where they stand: tables and series are dicts and lists with the places of their members."""
+
+from __future__ import annotations
+
+from typing import TypeAlias
+
+from asyncflow.errors import Place
+from asyncflow.model.names import Json
+
+Span: TypeAlias = tuple[int, int, int, int]
+"""Line, column, end line, end column, from 0 as the YAML parser counts. Tuples of ints cost the collector nothing."""
+
+
+def place_of(file: str, span: Span) -> Place:
+    line, column, end_line, end_column = span
+    return Place(file=file, line=line + 1, column=column + 1, end_line=end_line + 1, end_column=end_column + 1)
+
+
+class Table(dict[str, Json]):
+    """A YAML mapping."""
+
+    __slots__ = ("file", "key_spans", "span", "spans")
+
+    def __init__(self, file: str, span: Span) -> None:
+        super().__init__()
+        self.file = file
+        self.span = span
+        self.key_spans: dict[str, Span] = {}
+        self.spans: dict[str, Span] = {}
+
+    def put(self, key: str, value: Json, key_span: Span, span: Span) -> None:
+        self[key] = value
+        self.key_spans[key] = key_span
+        self.spans[key] = span
+
+    @property
+    def place(self) -> Place:
+        return place_of(self.file, self.span)
+
+    def key_place(self, key: str) -> Place:
+        return place_of(self.file, self.key_spans.get(key, self.span))
+
+    def place_at(self, key: str) -> Place:
+        """The place of a member; of its key where the value is empty, so that there is something to point at."""
+        span = self.spans.get(key, self.span)
+        if span[:2] == span[2:]:
+            return self.key_place(key)
+        return place_of(self.file, span)
+
+
+class Series(list[Json]):
+    """A YAML sequence."""
+
+    __slots__ = ("file", "span", "spans")
+
+    def __init__(self, file: str, span: Span) -> None:
+        super().__init__()
+        self.file = file
+        self.span = span
+        self.spans: list[Span] = []
+
+    def put(self, value: Json, span: Span) -> None:
+        self.append(value)
+        self.spans.append(span)
+
+    @property
+    def place(self) -> Place:
+        return place_of(self.file, self.span)
+
+    def place_at(self, index: int) -> Place:
+        return place_of(self.file, self.spans[index])
