@@ -211,6 +211,10 @@ class Batch:
     timers: tuple[SetTimer, ...] = ()
     timers_done: tuple[SetTimer, ...] = ()
 
+    @property
+    def is_empty(self) -> bool:
+        return not (self.advances or self.attempts or self.verdicts or self.timers or self.timers_done)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunFilter:

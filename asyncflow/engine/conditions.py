@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import Any
 
-import orjson
-
 from asyncflow.engine.propagation import instances_of
 from asyncflow.engine.step import (
     UNANSWERED,
@@ -14,6 +12,7 @@ from asyncflow.engine.step import (
     Sources,
     Step,
     Unanswered,
+    as_text,
 )
 from asyncflow.model.condition import (
     Always,
@@ -64,7 +63,7 @@ def _predicate_holds(step: Step, predicate: Predicate, sources: Sources, place: 
         return _holds_inside(step, predicate, instances_of(step.run, sources[predicate.node], predicate.task))
     if not predicate.reads_result or predicate.node is None:
         return _call(step, predicate, {})
-    result = step.ask(ResultOf(predicate.node, sources[predicate.node]))
+    result = step.ask(ResultOf(step.flow.name, predicate.node, sources[predicate.node]))
     return UNANSWERED if result is UNANSWERED else _call(step, predicate, {"message": result})
 
 
@@ -72,7 +71,7 @@ def _holds_inside(step: Step, predicate: Predicate, ids: list[TaskId]) -> Verdic
     """On the instances of a task in a sub-flow; none at all satisfies nothing."""
     assert predicate.task is not None
     task = predicate.task
-    results = [step.ask(ResultOf(task, id)) for id in ids]
+    results = [step.ask(ResultOf(step.flow.name, task, id)) for id in ids]
     if step.is_open:
         return UNANSWERED
     if not results:
@@ -94,8 +93,10 @@ def _ask(step: Step, predicate: Predicate, sources: Sources, place: str) -> Verd
     assert predicate.function is not None
     answer = step.ask(
         PredicateOf(
+            step.flow.name,
             predicate.function,
-            orjson.dumps(dict(predicate.args), option=orjson.OPT_SORT_KEYS).decode(),
+            as_text(step.run.node_args),
+            as_text(predicate.args),
             tuple(sources.items()),
             predicate.node,
             place,
@@ -106,7 +107,7 @@ def _ask(step: Step, predicate: Predicate, sources: Sources, place: str) -> Verd
 
 def _expression_holds(step: Step, expression: Expression, sources: Sources) -> Verdict:
     results: dict[NodeName, Json] = {
-        name: step.ask(ResultOf(name, sources[name])) for name in expression.nodes if name in sources
+        name: step.ask(ResultOf(step.flow.name, name, sources[name])) for name in expression.nodes if name in sources
     }
     if step.is_open:
         return UNANSWERED

@@ -115,7 +115,7 @@ def _replace_node_args(step: Step, name: NodeName, id: TaskId, edge: int) -> Non
     """R18, from the starting task only, never from its fallback."""
     if step.flow.edges[edge].sources:
         return
-    result = step.ask(ResultOf(name, id))
+    result = step.ask(ResultOf(step.flow.name, name, id))
     if result is not UNANSWERED:
         step.record(f.NodeArgsReplaced(node_args=result))
 

@@ -5,12 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from itertools import product
 
-import orjson
-
 from asyncflow.engine.conditions import holds
 from asyncflow.engine.nodes import Origin, start_node
 from asyncflow.engine.propagation import parent_of
-from asyncflow.engine.step import UNANSWERED, Sources, Step
+from asyncflow.engine.step import UNANSWERED, Sources, Step, as_text
 from asyncflow.engine.templates import node_args_of
 from asyncflow.model.decision import ItemsOf, ReuseOf
 from asyncflow.model.facts import (
@@ -86,7 +84,8 @@ def _fire_if_holds(step: Step, edge: Edge, sources: Sources, parent: Parent | No
         step.record(EdgeFired(edge=edge.index, sources=shown))
         _start_targets(step, edge, targets, sources, Origin(edge=edge.index, parent=parent))
         return
-    items = step.ask(ItemsOf(edge.foreach.function, tuple(sources.items()), edge.index))
+    written = as_text(step.run.node_args)
+    items = step.ask(ItemsOf(step.flow.name, edge.foreach.function, written, tuple(sources.items()), edge.index))
     if items is not UNANSWERED:
         step.record(EdgeFired(edge=edge.index, sources=shown, items=len(items or ())))
         for item in items or ():
@@ -137,5 +136,13 @@ def _reused(step: Step, name: NodeName, sources: Sources, origin: Origin) -> Jso
     if node.selective_run_function is None or not selection.edges.get(step.flow.name):
         return None
     node_args = origin.node_args if origin.own_args else step.run.node_args
-    written = orjson.dumps(node_args, option=orjson.OPT_SORT_KEYS).decode()
-    return step.ask(ReuseOf(node.selective_run_function, name, written, tuple(sources.items())))
+    return step.ask(
+        ReuseOf(
+            step.flow.name,
+            node.selective_run_function,
+            as_text(node_args),
+            name,
+            selection.tasks,
+            tuple(sources.items()),
+        )
+    )

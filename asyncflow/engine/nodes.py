@@ -12,7 +12,7 @@ from asyncflow.model.events import TimerKind
 from asyncflow.model.facts import NodeStarted
 from asyncflow.model.flow import Task, TaskKind
 from asyncflow.model.names import FlowName, Json, NodeName, TaskId
-from asyncflow.model.run import NodeKind, Parent, Selection
+from asyncflow.model.run import NodeKind, Parent, ParentNode, Selection
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -104,12 +104,18 @@ def _start_child_run(step: Step, id: TaskId, name: NodeName, origin: Origin, due
             run_id=run.id,
             root_id=run.root_id,
             id=id,
+            parent_node=ParentNode(run_id=run.id, id=id),
             flow=FlowName(name),
             node_args=node_args,
             parent=origin.parent if name in tells_parent else None,
-            selection=origin.selection or run.selection,
+            selection=origin.selection or _inherited_selection(step),
             reports=run.reports or name in flow.reported,
-            waited=name not in flow.nowait,
             due=due,
         )
     )
+
+
+def _inherited_selection(step: Step) -> Selection | None:
+    """A flow that runs fully in a selective run, as a dependency, has nothing to hand on (R37)."""
+    selection = step.run.selection
+    return selection if selection is not None and selection.edges.get(step.flow.name) else None

@@ -7,6 +7,7 @@ from enum import Enum
 from typing import Final
 
 from asyncflow.engine.evolve import evolve
+from asyncflow.model import jsontext
 from asyncflow.model.commands import Command
 from asyncflow.model.decision import Context, Decision, Needs, Question, Raised
 from asyncflow.model.facts import Fact
@@ -16,6 +17,11 @@ from asyncflow.model.run import Run
 
 Sources = Mapping[NodeName, TaskId]
 """The finished instances that fire an edge: one combination."""
+
+
+def as_text(value: Json) -> str:
+    """JSON text, for values in questions: those are keys."""
+    return jsontext.dumps(value).decode()
 
 
 class Unanswered(Enum):

@@ -49,7 +49,7 @@ def _document(
     """What JMESPaths look into; only results that some path reads are loaded. `errors` is for fallbacks."""
     reads = [path.reads for template in templates for path in _paths(template)]
     wanted = [name for name in sources if any(names is None or name in names for names in reads)]
-    results = {name: step.ask(ResultOf(name, sources[name])) for name in wanted}
+    results = {name: step.ask(ResultOf(step.flow.name, name, sources[name])) for name in wanted}
     if step.is_open:
         return UNANSWERED
     errors = {name: _told(step.run.errors.get(id)) for name, id in failed.items()}

@@ -9,7 +9,7 @@ from typing import TypeAlias
 from asyncflow.model.events import TimerKind
 from asyncflow.model.flow import Task
 from asyncflow.model.names import FlowName, Json, RunId, TaskId
-from asyncflow.model.run import Parent, Selection, Status, TaskError
+from asyncflow.model.run import Parent, ParentNode, Selection, Status, TaskError
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,12 +39,12 @@ class StartChildRun:
     run_id: RunId
     root_id: RunId
     id: TaskId
+    parent_node: ParentNode
     flow: FlowName
     node_args: Json = None
     parent: Parent | None = None
     selection: Selection | None = None
     reports: bool = False
-    waited: bool = True
     due: float | None = None
 
 

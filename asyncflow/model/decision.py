@@ -16,8 +16,9 @@ from asyncflow.model.run import Run, Selection
 
 @dataclass(frozen=True, slots=True)
 class ResultOf:
-    """The result of an attempt at a task."""
+    """The result of an attempt at a task; `flow` is the one that asks."""
 
+    flow: FlowName
     task: NodeName
     id: TaskId
 
@@ -26,9 +27,11 @@ class ResultOf:
 class PredicateOf:
     """A user's predicate on an edge or a fallback; `sources` are the ids it may read results of."""
 
+    flow: FlowName
     function: Function
+    node_args: str
+    """As JSON text, so that the question can be a key; likewise `args`, the predicate's own arguments."""
     args: str
-    """The predicate's own arguments as canonical JSON, so that the question can be a key."""
     sources: tuple[tuple[NodeName, TaskId], ...]
     node: NodeName | None
     place: str
@@ -39,7 +42,9 @@ class PredicateOf:
 class ItemsOf:
     """What an edge's foreach function yields."""
 
+    flow: FlowName
     function: Function
+    node_args: str
     sources: tuple[tuple[NodeName, TaskId], ...]
     edge: int
 
@@ -48,10 +53,11 @@ class ItemsOf:
 class ReuseOf:
     """Whether a task that a selective run did not ask for can be reused: its selective run function's answer."""
 
+    flow: FlowName
     function: Function
-    task: NodeName
     node_args: str
-    """Canonical JSON."""
+    task: NodeName
+    requested: tuple[NodeName, ...]
     sources: tuple[tuple[NodeName, TaskId], ...]
 
 

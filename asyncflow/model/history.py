@@ -108,7 +108,13 @@ def _tell_node(nodes: dict[TaskId, NodeView], fact: f.Fact, at: float) -> None:
             )
         case f.NodeReused():
             nodes[fact.id] = NodeView(
-                id=fact.id, name=fact.name, kind=NodeKind.TASK, state="reused", started_at=at, ended_at=at, edge=fact.edge
+                id=fact.id,
+                name=fact.name,
+                kind=NodeKind.TASK,
+                state="reused",
+                started_at=at,
+                ended_at=at,
+                edge=fact.edge,
             )
         case f.AttemptRetried():
             old = nodes.pop(fact.id)

@@ -1,0 +1,126 @@
+"""One event and everything that it sets off in other runs: sub-flows that begin, parents that go on.
+
+A cascade is decided whole or not at all. While a run is not loaded or a question not answered, nothing of it counts;
+it is simply played again when the gap is filled. `decide` is pure, so that playing again costs time and nothing else.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+from asyncflow.dispatcher.runs import ABSENT, Hot
+from asyncflow.engine import decide
+from asyncflow.model import events as e
+from asyncflow.model.commands import CancelChildRun, Command, EndRun, StartChildRun
+from asyncflow.model.decision import Answer, Context, Needs, Question
+from asyncflow.model.flow import Flow, Selective
+from asyncflow.model.names import FlowName, NodeName, RunId, TaskId
+from asyncflow.model.run import Run, Selection, Status, TaskError
+from asyncflow.ports import Entry
+
+DEEPEST = 1000
+LONGEST = 200_000
+"""How deep and how long a cascade may grow: a flow that starts itself with no task in between would never end."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rules:
+    """What every decision leans on: the flows, and pure functions over them."""
+
+    flows: Mapping[FlowName, Flow]
+    new_id: Callable[[RunId, NodeName, int, int], TaskId]
+    select: Callable[[FlowName, Selective], Selection]
+
+
+class Cascade:
+    """Play it; then either `is_whole`, or `missing` and `questions` say what must be filled in first."""
+
+    def __init__(self, rules: Rules, hot: Callable[[RunId], Hot | None], answers: Mapping[Question, Answer]) -> None:
+        self._rules = rules
+        self._hot = hot
+        self._context = Context(new_id=rules.new_id, answers=answers, select=rules.select)
+        self.runs: dict[RunId, Hot] = {}
+        """The runs that moved, as they are now."""
+        self.entries: list[tuple[RunId, Entry]] = []
+        self.commands: list[Command] = []
+        self.ended: list[EndRun] = []
+        self.missing: set[RunId] = set()
+        self.questions: set[Question] = set()
+        self._depths: dict[RunId, int] = {}
+
+    @property
+    def is_whole(self) -> bool:
+        return not self.missing and not self.questions
+
+    def play(self, event: e.Event) -> None:
+        events: deque[e.Event] = deque([event])
+        while events:
+            self._play_one(events.popleft(), events)
+
+    def _play_one(self, event: e.Event, events: deque[e.Event]) -> None:
+        hot = self.runs.get(event.run_id) or self._hot(event.run_id)
+        if hot is None:
+            self.missing.add(event.run_id)
+            return
+        if hot.run is not None:
+            flow = self._rules.flows[hot.run.flow]
+        elif isinstance(event, e.RunRequested):
+            flow = self._rules.flows[event.flow]
+        else:
+            return  # for a run that never started
+        decision = decide(flow, hot.run, event, self._context)
+        if isinstance(decision, Needs):
+            self.questions.update(decision.questions)
+            return
+        if not decision.facts:
+            return
+        version = hot.version + 1
+        self.runs[event.run_id] = Hot(run=decision.run, version=version)
+        self.entries.append((event.run_id, Entry(version=version, at=event.at, facts=decision.facts)))
+        for command in decision.commands:
+            self._follow(decision.run, command, event.at, events)
+
+    def _follow(self, run: Run, command: Command, at: float, events: deque[e.Event]) -> None:
+        """Commands to other runs become events; the rest is for the world."""
+        match command:
+            case StartChildRun():
+                events.append(self._child_request(command, at))
+            case CancelChildRun():
+                events.append(e.CancelRequested(at=at, run_id=RunId(command.id), reason=command.reason))
+            case EndRun():
+                self.ended.append(command)
+                if run.parent_node is not None:
+                    events.append(_child_end(run, command, at))
+            case _:
+                self.commands.append(command)
+
+    def _child_request(self, command: StartChildRun, at: float) -> e.Event:
+        child = RunId(command.id)
+        depth = self._depths.get(command.run_id, 0) + 1
+        if depth > DEEPEST or len(self.entries) > LONGEST:
+            error = TaskError(type="RunawayRecursion", message=f"flow {command.flow} starts itself without end")
+            return e.ChildRunEnded(at=at, run_id=command.run_id, id=command.id, error=error)
+        self._depths[child] = depth
+        self.runs[child] = ABSENT  # its id is new: no need to look in the store
+        return e.RunRequested(
+            at=at,
+            run_id=child,
+            flow=command.flow,
+            root_id=command.root_id,
+            node_args=command.node_args,
+            parent=command.parent,
+            parent_node=command.parent_node,
+            selection=command.selection,
+            reports=command.reports,
+            due=command.due,
+        )
+
+
+def _child_end(run: Run, end: EndRun, at: float) -> e.ChildRunEnded:
+    assert run.parent_node is not None
+    error = end.error
+    if end.status is Status.CANCELLED:
+        error = TaskError(type="RunCancelled", message=f"run {run.id} of flow {run.flow} was cancelled")
+    return e.ChildRunEnded(at=at, run_id=run.parent_node.run_id, id=run.parent_node.id, error=error, report=end.report)

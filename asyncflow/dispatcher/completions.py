@@ -1,0 +1,83 @@
+"""What a worker's report means for the run: the event it becomes, and what must happen to its result first."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import fastjsonschema
+
+from asyncflow.model import jsontext
+from asyncflow.model.events import AttemptFailed, AttemptSucceeded, Blame
+from asyncflow.model.flow import Task, TaskKind
+from asyncflow.model.names import Json, NodeName, RunId
+from asyncflow.model.run import TaskError
+from asyncflow.ports import Completion, Progress
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Judged:
+    """The event, and the result to be kept: inline as JSON, or `to_store` in the task's storage."""
+
+    event: AttemptSucceeded | AttemptFailed
+    inline: bytes | None = None
+    to_store: bool = False
+
+
+class Judge:
+    """Validates results against schemas and limits, and says what the dispatcher keeps of them."""
+
+    def __init__(self, *, inline_limit: int) -> None:
+        self._inline_limit = inline_limit
+        self._validators: dict[NodeName, Callable[[Json], Any]] = {}
+
+    def judge(self, completion: Completion, task: Task, run_id: RunId, at: float) -> Judged:
+        """The meaning of a final report of an attempt at `task`."""
+        if completion.progress is Progress.FAILED:
+            error = completion.error or TaskError(type="UnknownError", message="the worker gave no reason")
+            return Judged(
+                event=AttemptFailed(at=at, run_id=run_id, id=completion.id, error=error, blame=completion.blame)
+            )
+        error_found = self._fault(completion.result, task)
+        if error_found is not None:
+            return Judged(event=AttemptFailed(at=at, run_id=run_id, id=completion.id, error=error_found))
+        succeeded = AttemptSucceeded(at=at, run_id=run_id, id=completion.id)
+        if task.storage is not None:
+            # A flow task has stored its result on the worker, and returned nothing.
+            to_store = task.kind is TaskKind.CELERY and not task.storage_readonly
+            return Judged(event=succeeded, to_store=to_store)
+        inline = jsontext.dumps(completion.result)
+        if len(inline) > self._inline_limit:
+            return Judged(event=AttemptFailed(at=at, run_id=run_id, id=completion.id, error=self._too_large(inline)))
+        return Judged(event=succeeded, inline=inline)
+
+    def _fault(self, result: Json, task: Task) -> TaskError | None:
+        if task.schema is None or task.kind is not TaskKind.CELERY:
+            return None
+        validate = self._validators.get(task.name)
+        if validate is None:
+            validate = self._validators[task.name] = fastjsonschema.compile(task.schema)
+        try:
+            validate(result)
+        except fastjsonschema.JsonSchemaValueException as exc:
+            message = f"the result does not fit {task.output_schema}: {exc.message}"
+            return TaskError(type="ValidationError", message=message, module="asyncflow")
+        return None
+
+    def _too_large(self, inline: bytes) -> TaskError:
+        message = (
+            f"the result takes {len(inline)} bytes, more than the {self._inline_limit} that are kept inline; "
+            "give the task a `storage`"
+        )
+        return TaskError(type="ResultTooLarge", message=message, module="asyncflow")
+
+
+def is_final(completion: Completion) -> bool:
+    return completion.progress in (Progress.SUCCEEDED, Progress.FAILED)
+
+
+def failed_to_keep(completion: Completion, run_id: RunId, at: float, why: str) -> AttemptFailed:
+    """The task ran, but its result could not be kept."""
+    error = TaskError(type="StorageError", message=why, module="asyncflow.errors")
+    return AttemptFailed(at=at, run_id=run_id, id=completion.id, error=error, blame=Blame.INFRASTRUCTURE)

@@ -1,0 +1,302 @@
+"""The heart of the dispatcher: takes work in batches, decides it, commits once, and then acts.
+
+Order, on which every guarantee rests: commit, then publish; commit, then acknowledge.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections import OrderedDict, deque
+from collections.abc import Awaitable, Callable, Iterable, Sequence
+from dataclasses import dataclass, replace
+from typing import ParamSpec, TypeVar
+
+import anyio
+import anyio.abc
+
+from asyncflow.dispatcher.answers import Answers
+from asyncflow.dispatcher.cascade import Cascade, Rules
+from asyncflow.dispatcher.completions import Judge, failed_to_keep, is_final
+from asyncflow.dispatcher.outbox import Outbox
+from asyncflow.dispatcher.reader import ResultReader
+from asyncflow.dispatcher.runs import HotRuns
+from asyncflow.dispatcher.timers import Timers
+from asyncflow.dispatcher.turn import Turn, inline_parent_ids
+from asyncflow.dispatcher.work import Work
+from asyncflow.errors import AsyncflowError, FencedError, StoreError
+from asyncflow.model.decision import Question
+from asyncflow.model.events import Event
+from asyncflow.model.flow import Task, TaskKind
+from asyncflow.model.names import RunId, TaskId
+from asyncflow.model.run import Active, Run
+from asyncflow.ports import Broker, Clock, Codec, Completion, Delivery, Results, Store
+
+_P = ParamSpec("_P")
+_R = TypeVar("_R")
+
+_log = logging.getLogger("asyncflow.decider")
+
+_FIRST_WAIT, _LONGEST_WAIT = 0.1, 10.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class World:
+    """What the decider acts on, and whom it tells."""
+
+    broker: Broker
+    store: Store
+    codec: Codec
+    results: Results
+    clock: Clock
+    outbox: Outbox
+    timers: Timers
+    committed: Callable[[Turn], None]
+    """Called after each commit: tells those who watch."""
+    group: anyio.abc.TaskGroup
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DeciderSettings:
+    batch: int = 500
+    """Works decided in one commit, at most."""
+    hot_runs: int = 10_000
+    inline_limit: int = 1024 * 1024
+    """Bytes of a result that is kept in the store."""
+    errback_grace: float = 0.5
+    """Seconds to wait for the reason of a failure that a callback told of without one."""
+
+
+@dataclass(slots=True)
+class Counts:
+    """What came in and changed nothing."""
+
+    late: int = 0
+    """Completions of attempts that were over: duplicates, or too late."""
+    unknown: int = 0
+    """Completions of attempts that no run has."""
+
+
+class Decider:
+    def __init__(self, *, world: World, rules: Rules, reader: ResultReader, settings: DeciderSettings) -> None:
+        self._world = world
+        self._rules = rules
+        self._reader = reader
+        self._settings = settings
+        self._answers = Answers(reader=reader, store=world.store, clock=world.clock)
+        self._judge = Judge(inline_limit=settings.inline_limit)
+        self._runs = HotRuns(world.store, most=settings.hot_runs)
+        self._run_of: OrderedDict[TaskId, RunId] = OrderedDict()
+        self._works: deque[Work] = deque()
+        self._arrived = anyio.Event()
+        self.counts = Counts()
+
+    def submit(self, work: Work) -> None:
+        self._works.append(work)
+        self._arrived.set()
+
+    def acknowledge(self, delivery: Delivery) -> None:
+        """With the next turn: this delivery needs no decision."""
+        self.submit(Work(delivery=delivery))
+
+    async def run(self) -> None:
+        """Decide what is submitted, for ever."""
+        while True:
+            if not self._works:
+                self._arrived = anyio.Event()
+                await self._arrived.wait()
+            most = min(len(self._works), self._settings.batch)
+            await self._turn([self._works.popleft() for _ in range(most)])
+
+    async def _turn(self, works: Sequence[Work]) -> None:
+        turn = Turn(known=self._runs)
+        await self._insist(self._locate, works)
+        for work in works:
+            await self._decide_safely(turn, work)
+        await self._encode(turn)
+        if await self._commit(turn):
+            await self._carry_out(turn)
+        else:
+            await self._begin_again(turn)
+
+    # --- finding runs -------------------------------------------------------------------------------------------------
+
+    async def _locate(self, works: Sequence[Work]) -> None:
+        """Find the runs of completions, and make hot what the works touch. Raises StoreError."""
+        unknown = [work.completion.id for work in works if work.completion is not None and work.run_id is None]
+        cold = [id for id in unknown if id not in self._run_of]
+        if cold:
+            self._run_of.update(await self._world.store.run_of(cold))
+        for work in works:
+            if work.completion is not None:
+                work.run_id = self._run_of.get(work.completion.id)
+            elif work.event is not None:
+                work.run_id = work.event.run_id
+        await self._runs.load(work.run_id for work in works if work.run_id is not None)
+
+    # --- deciding -----------------------------------------------------------------------------------------------------
+
+    async def _decide_safely(self, turn: Turn, work: Work) -> None:
+        """One work that breaks a rule of ours must not stop the others: it is parked, with the reason."""
+        try:
+            await self._decide(turn, work)
+        except AsyncflowError as exc:
+            if work.refused is not None:
+                work.refused(exc)
+            turn.settle(work)
+        except Exception as exc:  # noqa: BLE001  (a bug of ours in one run must not stop all others)
+            _log.exception("undecidable: %s", work.event or work.completion)
+            await self._park(work, f"{type(exc).__name__}: {exc}")
+            turn.settle(work)
+
+    async def _decide(self, turn: Turn, work: Work) -> None:
+        if work.event is None and work.completion is None:
+            turn.settle(work)
+            return
+        event = work.event if work.completion is None else await self._event_of(turn, work, work.completion)
+        if event is None:
+            return
+        cascade = await self._play(turn, work, event)
+        if cascade is not None:
+            if work.result is not None and work.completion is not None:
+                self._reader.note(work.completion.id, work.result)
+            turn.accept(work, cascade, event)
+
+    async def _event_of(self, turn: Turn, work: Work, completion: Completion) -> Event | None:
+        """The event that a completion is; None when it changes nothing, or needs time and comes back."""
+        hot = turn.hot(work.run_id) if work.run_id is not None else None
+        if hot is None or hot.run is None:
+            self.counts.unknown += 1
+            await self._park(work, "unknown task id")
+            turn.settle(work)
+            return None
+        node = hot.run.active.get(completion.id)
+        if node is None or not is_final(completion):
+            self.counts.late += node is None
+            turn.settle(work)
+            return None
+        if not completion.conclusive:
+            self._world.group.start_soon(self._wait_for_reason, work, completion)
+            return None
+        return self._judged(work, completion, hot.run, node)
+
+    def _judged(self, work: Work, completion: Completion, run: Run, node: Active) -> Event | None:
+        task = self._rules.flows[run.flow].nodes[node.name]
+        assert isinstance(task, Task), "only tasks have attempts"
+        judged = self._judge.judge(completion, task, run.id, self._world.clock.now())
+        if judged.to_store and not work.is_stored:
+            self._world.group.start_soon(self._store_result, work, completion, run, node)
+            return None
+        work.result = judged.inline
+        return judged.event
+
+    async def _play(self, turn: Turn, work: Work, event: Event) -> Cascade | None:
+        """Decide an event with all that follows; None when slow answers are needed: the work comes back with them."""
+        while True:
+            cascade = Cascade(self._rules, turn.hot, work.answers)
+            cascade.play(event)
+            if cascade.missing:
+                await self._insist(self._runs.load, cascade.missing)
+                continue
+            if not cascade.questions:
+                return cascade
+            quick = [question for question in cascade.questions if self._answers.is_quick(question)]
+            if not quick:
+                self._world.group.start_soon(self._answer_slowly, work, tuple(cascade.questions))
+                return None
+            work.answers.update(await self._insist(self._answers.quick, quick))
+
+    async def _answer_slowly(self, work: Work, questions: Iterable[Question]) -> None:
+        work.answers.update(await self._answers.slow(questions))
+        self.submit(work)
+
+    async def _wait_for_reason(self, work: Work, completion: Completion) -> None:
+        await self._world.clock.sleep(self._settings.errback_grace)
+        work.completion = replace(completion, conclusive=True)
+        self.submit(work)
+
+    async def _store_result(self, work: Work, completion: Completion, run: Run, node: Active) -> None:
+        task = self._rules.flows[run.flow].nodes[node.name]
+        assert isinstance(task, Task), "only tasks have results"
+        node_args = node.node_args if node.own_args else run.node_args
+        try:
+            await self._world.results.store(run.flow, task, completion.id, node_args, completion.result)
+            work.is_stored = True
+        except AsyncflowError as exc:
+            _log.warning("result not stored: task %s (%s): %s", task.name, completion.id, exc)
+            work.event = failed_to_keep(completion, run.id, self._world.clock.now(), str(exc))
+            work.completion = None
+        self.submit(work)
+
+    # --- committing ---------------------------------------------------------------------------------------------------
+
+    async def _encode(self, turn: Turn) -> None:
+        """Make messages of what must be published. What cannot be sent fails at once, in the same commit."""
+        while turn.publish:
+            wanted: list[TaskId] = []
+            for order in turn.publish:
+                if order.task.kind is TaskKind.FLOW and order.parent:
+                    wanted.extend(inline_parent_ids(order.parent, self._reader.is_inline))
+            results = await self._insist(self._reader.inline, wanted) if wanted else {}
+            refused = turn.encode(self._world.codec, self._world.broker, results, self._world.clock.now())
+            for event in refused:
+                await self._decide_safely(turn, Work(event=event))
+
+    async def _commit(self, turn: Turn) -> bool:
+        """Write the turn; False when some of its runs have moved on without us."""
+        batch = turn.batch()
+        if batch.is_empty:
+            return True
+        try:
+            await self._insist(self._world.store.commit, batch)
+        except FencedError as exc:
+            _log.warning("fenced: %s", exc)
+            return False
+        return True
+
+    async def _begin_again(self, turn: Turn) -> None:
+        """Another dispatcher, or an earlier life of ours whose commit did succeed, has moved these runs."""
+        self._runs.drop(run_id for run_id, _ in turn.entries)
+        self._works.extend(turn.done)
+        unpublished = await self._insist(self._world.store.unpublished)
+        self._world.outbox.add(unpublished)
+
+    async def _insist(self, call: Callable[_P, Awaitable[_R]], *args: _P.args, **options: _P.kwargs) -> _R:
+        """Call the store until it answers: without it nothing can be decided, and what waits is safe in the broker."""
+        wait = _FIRST_WAIT
+        while True:
+            try:
+                return await call(*args, **options)
+            except FencedError:
+                raise
+            except StoreError as exc:
+                _log.error("store away: %s; tried again in %g s", exc, wait)
+            await self._world.clock.sleep(wait)
+            wait = min(_LONGEST_WAIT, wait * 2)
+
+    async def _park(self, work: Work, reason: str) -> None:
+        _log.warning("parked: %s (%s)", reason, work.completion or work.event)
+        if work.delivery is not None:
+            await self._world.broker.park(work.delivery, reason)
+
+    # --- acting -------------------------------------------------------------------------------------------------------
+
+    async def _carry_out(self, turn: Turn) -> None:
+        world = self._world
+        for run_id, hot in turn.runs.items():
+            self._runs.put(run_id, hot)
+        self._runs.trim()
+        for attempt in turn.attempts:
+            self._run_of[attempt.id] = attempt.run_id
+        for verdict in turn.verdicts:
+            self._run_of.pop(verdict.id, None)
+        world.outbox.add(turn.attempts)
+        world.timers.add(turn.timers)
+        for forgotten in turn.forgotten:
+            world.outbox.forget(forgotten.ids)
+            message = world.codec.encode_revoke(forgotten.ids, terminate=forgotten.terminate)
+            world.group.start_soon(world.broker.publish, [message])
+        for work in turn.done:
+            if work.committed is not None:
+                work.committed()
+        world.committed(turn)
+        await world.broker.ack(turn.deliveries)

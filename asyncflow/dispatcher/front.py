@@ -1,0 +1,229 @@
+"""The front desk: what clients ask, and its answers. Starts and cancellations go through the decider, reads do not."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, assert_never
+
+import anyio.abc
+import fastjsonschema
+
+from asyncflow.dispatcher.reader import ResultReader
+from asyncflow.dispatcher.watchers import Send, Watcher, Watchers
+from asyncflow.dispatcher.work import Work
+from asyncflow.errors import (
+    AmbiguousRunError,
+    AsyncflowError,
+    InvalidNodeArgsError,
+    RequestError,
+    UnknownFlowError,
+    UnknownRunError,
+)
+from asyncflow.model import jsontext
+from asyncflow.model import requests as r
+from asyncflow.model.events import CancelRequested, RunRequested
+from asyncflow.model.flow import Configuration, Flow, Selective
+from asyncflow.model.history import error_json, instant, run_json, view_of
+from asyncflow.model.names import FlowName, Json, NodeName, RunId
+from asyncflow.model.run import NodeKind, Selection, Status
+from asyncflow.ports import Clock, Delivery, RunFilter, RunHeader, Store
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Desk:
+    """What the front desk needs of the dispatcher."""
+
+    configuration: Configuration
+    store: Store
+    reader: ResultReader
+    clock: Clock
+    submit: Callable[[Work], None]
+    select: Callable[[FlowName, Selective], Selection]
+    group: anyio.abc.TaskGroup
+
+
+class Front:
+    """Answers each request by `send`; a refusal is an answer too. Never raises for what a client sent."""
+
+    def __init__(self, desk: Desk) -> None:
+        self._desk = desk
+        self._validators: dict[FlowName, Callable[[Json], Any]] = {}
+        self.watchers = Watchers(lambda run_id, send: self._later(self._send_end, run_id, send))
+
+    def handle(
+        self, request: r.Request, send: Send, delivery: Delivery | None, ack: Callable[[Delivery], None]
+    ) -> None:
+        """Take a request. Its delivery is acknowledged when what it asks is durable, or needs nothing to be."""
+        match request:
+            case r.StartRun() | r.CancelRun():
+                if self._submits(request, send, delivery):
+                    return
+            case _:
+                self._later(self._answer, request, send)
+        if delivery is not None:
+            ack(delivery)
+
+    def _later(self, call: Callable[..., Any], *args: object) -> None:
+        self._desk.group.start_soon(call, *args)
+
+    def _submits(self, request: r.StartRun | r.CancelRun, send: Send, delivery: Delivery | None) -> bool:
+        """Whether the request became work; otherwise it has been refused."""
+        now = self._desk.clock.now()
+        event: RunRequested | CancelRequested
+        try:
+            if isinstance(request, r.StartRun):
+                event = self._start(request, now)
+            else:
+                event = CancelRequested(at=now, run_id=request.run_id, reason=request.reason)
+        except AsyncflowError as exc:
+            send(r.encode_refusal(exc))
+            return False
+        accepted = jsontext.dumps({"run_id": request.run_id})
+        self._desk.submit(
+            Work(
+                event=event,
+                delivery=delivery,
+                committed=lambda: send(accepted),
+                refused=lambda error: send(r.encode_refusal(error)),
+            )
+        )
+        return True
+
+    def _start(self, request: r.StartRun, now: float) -> RunRequested:
+        flow = self._desk.configuration.flows.get(request.flow)
+        if flow is None:
+            raise UnknownFlowError(request.flow, tuple(self._desk.configuration.flows))
+        self._check_node_args(flow, request.node_args)
+        selection = None
+        if request.tasks:
+            selective = Selective(
+                tasks=tuple(NodeName(task) for task in request.tasks),
+                run_subsequent=request.run_subsequent,
+                follow_subflows=request.follow_subflows,
+            )
+            selection = self._desk.select(request.flow, selective)
+        return RunRequested(
+            at=now,
+            run_id=request.run_id,
+            flow=request.flow,
+            root_id=request.run_id,
+            node_args=request.node_args,
+            selection=selection,
+            labels=request.labels,
+        )
+
+    def _check_node_args(self, flow: Flow, node_args: Json) -> None:
+        if flow.node_args_schema is None:
+            return
+        validate = self._validators.get(flow.name)
+        if validate is None:
+            validate = self._validators[flow.name] = fastjsonschema.compile(flow.node_args_schema)
+        try:
+            validate(node_args)
+        except fastjsonschema.JsonSchemaValueException as exc:
+            what = exc.message.replace("data", "node_args", 1)
+            raise InvalidNodeArgsError(f"flow {flow.name!r} does not take these node args: {what}") from exc
+
+    async def _answer(self, request: r.Request, send: Send) -> None:
+        try:
+            match request:
+                case r.ShowRun():
+                    run_id = await self._full_id(request.run_id)
+                    send(jsontext.dumps({"run": await self.run_as_json(run_id)}))
+                case r.ListRuns():
+                    send(jsontext.dumps({"runs": await self._list(request)}))
+                case r.WaitRun() | r.WatchRun():
+                    await self._watch(request, send)
+                case r.Ping():
+                    send(jsontext.dumps({"flows": sorted(self._desk.configuration.flows)}))
+                case r.StartRun() | r.CancelRun():
+                    raise AssertionError("these go through the decider")
+                case _:
+                    assert_never(request)
+        except AsyncflowError as exc:
+            send(r.encode_refusal(exc))
+
+    async def _watch(self, request: r.WaitRun | r.WatchRun, send: Send) -> None:
+        header = await self._header(request.run_id)
+        watcher = Watcher(
+            run_id=header.run_id, root_id=header.root_id, send=send, changes=isinstance(request, r.WatchRun)
+        )
+        self.watchers.add(watcher)
+        header = await self._header(request.run_id)  # again: it may have ended before the watcher was there
+        if header.status.is_terminal:
+            self.watchers.remove(watcher)
+            await self._send_end(header.run_id, send)
+        elif watcher.changes:
+            send(jsontext.dumps({"run": await self.run_as_json(header.run_id)}))
+
+    async def _send_end(self, run_id: RunId, send: Send) -> None:
+        send(jsontext.dumps({"run": await self.run_as_json(run_id), "ended": True}))
+
+    async def _header(self, run_id: RunId) -> RunHeader:
+        header = await self._desk.store.header(await self._full_id(run_id))
+        if header is None:
+            raise UnknownRunError(run_id)
+        return header
+
+    async def _full_id(self, prefix: RunId) -> RunId:
+        """The one run whose id begins so. Raises UnknownRunError, AmbiguousRunError."""
+        return await find_run(self._desk.store, prefix)
+
+    async def _list(self, request: r.ListRuns) -> list[dict[str, Json]]:
+        if request.state is not None and request.state not in {status.value for status in Status}:
+            raise RequestError(f"no run state is {request.state!r}; there are {', '.join(s.value for s in Status)}")
+        status = None if request.state is None else Status(request.state)
+        which = RunFilter(flow=request.flow, status=status, limit=request.limit)
+        return [header_as_json(header) for header in await self._desk.store.headers(which)]
+
+    async def run_as_json(self, run_id: RunId) -> dict[str, Json]:
+        """The run with its nodes, and the nodes of its sub-flows in them. Raises UnknownRunError, StoreError."""
+        return await run_as_json(self._desk.store, self._desk.reader.inline, run_id)
+
+
+async def find_run(store: Store, prefix: RunId) -> RunId:
+    """The one run whose id begins with a prefix. Raises UnknownRunError, AmbiguousRunError, StoreError."""
+    if prefix and await store.header(prefix) is not None:
+        return prefix
+    found = await store.headers(RunFilter(prefix=prefix, children=True, limit=4)) if prefix else []
+    if not found:
+        raise UnknownRunError(prefix)
+    if len(found) > 1:
+        raise AmbiguousRunError(prefix, [header.run_id for header in found])
+    return found[0].run_id
+
+
+async def run_as_json(store: Store, results_of: Any, run_id: RunId) -> dict[str, Json]:
+    """A run as JSON, sub-flows unfolded: their nodes stand in the "nodes" of their node."""
+    entries = await store.journal(run_id)
+    if not entries:
+        raise UnknownRunError(run_id)
+    view = view_of((entry.at, entry.facts) for entry in entries)
+    ended = [node.id for node in view.nodes.values() if node.kind is NodeKind.TASK and node.state == "succeeded"]
+    run = run_json(view, await results_of(ended))
+    for node in run["nodes"]:
+        if node["kind"] == NodeKind.FLOW.value:
+            node["nodes"] = await _nodes_of_child(store, results_of, RunId(node["id"]))
+    return run
+
+
+async def _nodes_of_child(store: Store, results_of: Any, run_id: RunId) -> list[Mapping[str, Json]]:
+    try:
+        nodes: list[Mapping[str, Json]] = (await run_as_json(store, results_of, run_id))["nodes"]
+    except UnknownRunError:  # not begun yet
+        return []
+    return nodes
+
+
+def header_as_json(header: RunHeader) -> dict[str, Json]:
+    return {
+        "run_id": header.run_id,
+        "flow": header.flow,
+        "state": header.status.value,
+        "root_id": header.root_id,
+        "started_at": instant(header.started_at),
+        "ended_at": instant(header.ended_at),
+        "error": error_json(header.error),
+        "labels": dict(header.labels),
+    }

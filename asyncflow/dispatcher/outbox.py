@@ -1,0 +1,131 @@
+"""Committed attempts on their way to the broker. What is not confirmed is sent again, under the same id."""
+
+from __future__ import annotations
+
+import heapq
+import logging
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+
+import anyio
+
+from asyncflow.model.names import TaskId
+from asyncflow.ports import Attempt, Broker, Clock, Published, Store
+
+_log = logging.getLogger("asyncflow.outbox")
+
+_IN_FLIGHT = 256
+_FIRST_WAIT, _LONGEST_WAIT = 0.2, 30.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OutboxSettings:
+    unroutable_after: float = 300.0
+    """Seconds after which an attempt fails for which no queue has appeared."""
+
+
+class Outbox:
+    """Holds attempts until they are due, publishes them in batches, and follows up on every outcome."""
+
+    def __init__(
+        self,
+        *,
+        broker: Broker,
+        store: Store,
+        clock: Clock,
+        settings: OutboxSettings,
+        give_up: Callable[[Attempt], None],
+    ) -> None:
+        self._broker = broker
+        self._store = store
+        self._clock = clock
+        self._settings = settings
+        self._give_up = give_up
+        self._due: list[tuple[float, int, Attempt]] = []
+        self._sequence = 0
+        self._held: dict[TaskId, int] = {}
+        """Attempts in the heap, and how often each has been sent in vain."""
+        self._first_tried: dict[TaskId, float] = {}
+        self._changed = anyio.Event()
+
+    def __len__(self) -> int:
+        return len(self._held)
+
+    def add(self, attempts: Iterable[Attempt]) -> None:
+        for attempt in attempts:
+            if attempt.id not in self._held:
+                self._held[attempt.id] = 0
+                self._push(attempt, attempt.due)
+        self._changed.set()
+
+    def forget(self, ids: Iterable[TaskId]) -> None:
+        """These need not be sent any more."""
+        for id in ids:
+            self._held.pop(id, None)
+            self._first_tried.pop(id, None)
+
+    @property
+    def unroutable(self) -> dict[TaskId, float]:
+        """Attempts for which no queue exists yet, and since when."""
+        return dict(self._first_tried)
+
+    async def run(self) -> None:
+        """Publish what is due, for ever."""
+        while True:
+            attempts = self._take(self._clock.now())
+            if attempts:
+                await self._publish(attempts)
+            else:
+                await self._wait()
+
+    def _push(self, attempt: Attempt, due: float) -> None:
+        self._sequence += 1
+        heapq.heappush(self._due, (due, self._sequence, attempt))
+
+    def _take(self, now: float) -> list[Attempt]:
+        taken: list[Attempt] = []
+        while self._due and self._due[0][0] <= now and len(taken) < _IN_FLIGHT:
+            attempt = heapq.heappop(self._due)[2]
+            if attempt.id in self._held:
+                taken.append(attempt)
+        return taken
+
+    async def _wait(self) -> None:
+        """Until the next is due, or something is added."""
+        self._changed = anyio.Event()
+        if not self._due:
+            await self._changed.wait()
+            return
+        with anyio.move_on_after(max(0.0, self._due[0][0] - self._clock.now())):
+            await self._changed.wait()
+
+    async def _publish(self, attempts: Sequence[Attempt]) -> None:
+        await self._broker.wait_connected()
+        outcomes = await self._broker.publish([attempt.message for attempt in attempts])
+        confirmed = []
+        for attempt, outcome in zip(attempts, outcomes, strict=True):
+            if outcome is Published.CONFIRMED:
+                confirmed.append(attempt.id)
+                self.forget([attempt.id])
+            elif attempt.id in self._held:
+                self._try_again(attempt, outcome)
+        if confirmed:
+            await self._store.mark_published(confirmed)
+
+    def _try_again(self, attempt: Attempt, outcome: Published) -> None:
+        now = self._clock.now()
+        tries = self._held[attempt.id] = self._held[attempt.id] + 1
+        if outcome is Published.UNROUTABLE:
+            first = self._first_tried.setdefault(attempt.id, now)
+            queue = attempt.message.routing_key
+            if tries == 1:
+                _log.warning(
+                    "unroutable: task %s waits, no queue %r; start a worker with -Q %s", attempt.task, queue, queue
+                )
+            if now - first >= self._settings.unroutable_after:
+                self.forget([attempt.id])
+                self._give_up(attempt)
+                return
+        elif tries == 1:
+            _log.warning("not published: task %s is sent again (%s)", attempt.task, outcome.value)
+        self._push(attempt, now + min(_LONGEST_WAIT, _FIRST_WAIT * 2 ** min(tries, 10)))

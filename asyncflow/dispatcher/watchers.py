@@ -1,0 +1,86 @@
+"""Who wants to hear of a run: clients that wait for its end, and clients that watch it and its child runs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+
+import orjson
+
+from asyncflow.dispatcher.runs import Hot
+from asyncflow.model import journal
+from asyncflow.model.names import RunId
+from asyncflow.ports import Entry
+
+Send = Callable[[bytes], None]
+"""Takes an answer, and sees to its delivery."""
+
+
+@dataclass(frozen=True, slots=True)
+class Watcher:
+    """`run_id` is the run whose end ends the watching; `changes` asks for every change until then."""
+
+    run_id: RunId
+    root_id: RunId
+    send: Send
+    changes: bool
+
+
+class Watchers:
+    """Kept in memory only: a client asks again when its dispatcher is gone."""
+
+    def __init__(self, ended: Callable[[RunId, Send], None]) -> None:
+        self._ended = ended
+        self._by_root: dict[RunId, list[Watcher]] = {}
+
+    def add(self, watcher: Watcher) -> None:
+        self._by_root.setdefault(watcher.root_id, []).append(watcher)
+
+    def remove(self, watcher: Watcher) -> None:
+        left = [one for one in self._by_root.get(watcher.root_id, ()) if one is not watcher]
+        if left:
+            self._by_root[watcher.root_id] = left
+        else:
+            self._by_root.pop(watcher.root_id, None)
+
+    def notify(self, entries: Iterable[tuple[RunId, Entry]], runs: Mapping[RunId, Hot]) -> None:
+        """Tell of committed entries."""
+        if not self._by_root:
+            return
+        changes: dict[RunId, list[tuple[RunId, Entry]]] = {}
+        for run_id, entry in entries:
+            run = runs[run_id].run
+            if run is not None and run.root_id in self._by_root:
+                changes.setdefault(run.root_id, []).append((run_id, entry))
+        for root_id, moved in changes.items():
+            self._tell(root_id, moved, runs)
+
+    def _tell(self, root_id: RunId, moved: list[tuple[RunId, Entry]], runs: Mapping[RunId, Hot]) -> None:
+        watchers = self._by_root[root_id]
+        if any(watcher.changes for watcher in watchers):
+            body = changes_as_json(moved)
+            for watcher in watchers:
+                if watcher.changes:
+                    watcher.send(body)
+        for watcher in list(watchers):
+            hot = runs.get(watcher.run_id)
+            if hot is not None and hot.run is not None and hot.run.status.is_terminal:
+                self.remove(watcher)
+                self._ended(watcher.run_id, watcher.send)
+
+
+def changes_as_json(moved: Iterable[tuple[RunId, Entry]]) -> bytes:
+    """{"changes": [{"run_id", "at", "version", "facts": as in the journal}]}."""
+    return orjson.dumps(
+        {
+            "changes": [
+                {
+                    "run_id": run_id,
+                    "at": entry.at,
+                    "version": entry.version,
+                    "facts": orjson.Fragment(journal.encode(entry.facts)),
+                }
+                for run_id, entry in moved
+            ]
+        }
+    )
