@@ -1,0 +1,115 @@
+"""One AMQP connection that is made again whenever it breaks.
+
+aio-pika's own robust connections replay every declaration that was made through them, wait without a
+deadline while they are down, and have lost consumers. Here all of it is explicit: connect, open, run
+until something breaks, back off, again.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import random
+from collections.abc import Awaitable, Callable
+
+import aio_pika
+from aio_pika.abc import AbstractConnection
+from aiormq import exceptions as refused
+
+from asyncflow.adapters.amqp_address import Address
+from asyncflow.errors import BrokerError
+
+_CONNECT_SECONDS = 15.0
+_CLOSE_SECONDS = 3.0
+_FIRST_PAUSE = 0.1
+_LONGEST_PAUSE = 5.0
+
+_log = logging.getLogger(__name__)
+
+FOREIGN_ERRORS = (refused.AMQPError, OSError, TimeoutError, RuntimeError, EOFError)
+"""What aio-pika and aiormq raise when a connection or channel is no good. RuntimeError: an invalid state."""
+
+Broken = Callable[[], None]
+"""To be called when a connection is found to be of no use any more."""
+
+Open = Callable[[AbstractConnection, Broken], Awaitable[None]]
+
+
+class LastingConnection:
+    """`open` makes the channels on each new connection; `lost` is called after each connection that broke."""
+
+    def __init__(self, address: Address, *, name: str, heartbeat: int, open: Open, lost: Callable[[], None]) -> None:
+        self._address = address
+        self._name = name
+        self._heartbeat = heartbeat
+        self._open = open
+        self._lost = lost
+        self._connection: AbstractConnection | None = None
+        self._broken = asyncio.Event()
+        self._up = asyncio.Event()
+
+    @property
+    def connected(self) -> bool:
+        return self._up.is_set()
+
+    async def wait_connected(self) -> None:
+        await self._up.wait()
+
+    async def connect(self) -> None:
+        """Make the connection. Raises BrokerError."""
+        broken = asyncio.Event()
+        connection: AbstractConnection | None = None
+        try:
+            async with asyncio.timeout(_CONNECT_SECONDS):
+                connection = await aio_pika.connect(
+                    self._address.url,
+                    heartbeat=self._heartbeat,
+                    client_properties={"connection_name": self._name},
+                )
+                connection.close_callbacks.add(lambda *_: broken.set())
+                await self._open(connection, broken.set)
+        except BaseException as exc:
+            if connection is not None:
+                await _close(connection)
+            if isinstance(exc, FOREIGN_ERRORS):
+                raise self._address.error(exc) from exc
+            raise
+        self._connection, self._broken = connection, broken
+        self._up.set()
+
+    async def keep(self) -> None:
+        """Connect again whenever the connection breaks, until cancelled."""
+        while True:
+            await self._broken.wait()
+            self._up.clear()
+            self._lost()
+            _log.warning("broker.connection_lost connection=%s broker=%s", self._name, self._address)
+            await self.close()
+            await self._connect_again()
+            _log.info("broker.connected connection=%s broker=%s", self._name, self._address)
+
+    async def close(self) -> None:
+        self._up.clear()
+        if self._connection is not None:
+            connection, self._connection = self._connection, None
+            await _close(connection)
+
+    async def _connect_again(self) -> None:
+        pause = _FIRST_PAUSE
+        while True:
+            # Spread, so that many dispatchers do not come back to a restarted broker in the same instant.
+            await asyncio.sleep(pause * random.uniform(0.5, 1.0))  # noqa: S311  (no secret is drawn)
+            try:
+                return await self.connect()
+            except BrokerError as exc:
+                _log.warning("broker.unreachable connection=%s reason=%s", self._name, exc)
+            pause = min(2 * pause, _LONGEST_PAUSE)
+
+
+async def _close(connection: AbstractConnection) -> None:
+    """Close politely; a broker that does not answer is left alone."""
+    try:
+        async with asyncio.timeout(_CLOSE_SECONDS):
+            await connection.close()
+    except FOREIGN_ERRORS as exc:
+        _log.debug("broker.close_failed reason=%s", exc)

@@ -1,0 +1,104 @@
+"""The exchange and the queues that are ours, and what they are called. Queues of workers are never declared.
+
+A direct exchange bears the namespace. Each partition has a durable queue, bound with the partition's number
+for callbacks, and with the keys of the slots that it serves: clients publish a request to the slot of its
+run, and need not know who serves that.
+"""
+
+from __future__ import annotations
+
+import zlib
+from dataclasses import dataclass
+
+from aio_pika.abc import AbstractChannel, AbstractConnection
+from aiormq import exceptions as refused
+from aiormq.abc import AbstractChannel as RawChannel
+
+from asyncflow.model.names import RunId
+
+SLOTS = 64
+
+_DELIVERY_LIMIT = 1_000_000
+"""RabbitMQ 4 drops a message from a quorum queue at its 20th delivery; restarts must not cost completions."""
+
+
+def slot_of(run_id: RunId) -> int:
+    return zlib.crc32(run_id.encode()) % SLOTS
+
+
+def slot_key(run_id: RunId) -> str:
+    """The routing key under which a request for a run reaches the dispatcher that serves it."""
+    return _key_of_slot(slot_of(run_id))
+
+
+def _key_of_slot(slot: int) -> str:
+    return f"slot.{slot}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Topology:
+    """The names of one partition's objects in the broker."""
+
+    namespace: str
+    partition: int
+
+    @property
+    def exchange(self) -> str:
+        return self.namespace
+
+    @property
+    def queue(self) -> str:
+        return f"{self.namespace}.{self.partition}"
+
+    @property
+    def callback_key(self) -> str:
+        return str(self.partition)
+
+    @property
+    def dead_queue(self) -> str:
+        return f"{self.namespace}.dead"
+
+    async def declare(self, connection: AbstractConnection) -> None:
+        """Make what is missing. Raises what aiormq raises."""
+        await _declare_queue(connection, self.dead_queue, {})
+        rejects = {"x-dead-letter-exchange": "", "x-dead-letter-routing-key": self.dead_queue}
+        await _declare_queue(connection, self.queue, rejects)
+        async with connection.channel() as channel:
+            raw = await channel.get_underlay_channel()
+            await raw.exchange_declare(self.exchange, exchange_type="direct", durable=True)
+            for slot in range(SLOTS):
+                await raw.queue_bind(self.queue, self.exchange, _key_of_slot(slot), nowait=True)
+            await raw.queue_bind(self.queue, self.exchange, self.callback_key)
+
+
+async def _declare_queue(connection: AbstractConnection, name: str, arguments: dict[str, str | int]) -> None:
+    """Take the queue as it is, or make a quorum queue, or where the broker has none, a classic one.
+
+    A refused declaration closes its channel, so each goes over its own.
+    """
+    if await _exists(connection, name):
+        return
+    quorum = {**arguments, "x-queue-type": "quorum", "x-delivery-limit": _DELIVERY_LIMIT}
+    try:
+        async with connection.channel() as channel:
+            await _declare(channel, name, quorum)
+    except (refused.ChannelPreconditionFailed, refused.ChannelInvalidStateError, refused.ConnectionNotImplemented):
+        async with connection.channel() as channel:
+            await _declare(channel, name, arguments)
+
+
+async def _exists(connection: AbstractConnection, name: str) -> bool:
+    channel = await connection.channel()
+    try:
+        raw: RawChannel = await channel.get_underlay_channel()
+        await raw.queue_declare(name, passive=True)
+    except refused.ChannelNotFoundEntity:
+        return False
+    else:
+        await channel.close()
+        return True
+
+
+async def _declare(channel: AbstractChannel, name: str, arguments: dict[str, str | int]) -> None:
+    raw = await channel.get_underlay_channel()
+    await raw.queue_declare(name, durable=True, arguments=dict(arguments))
