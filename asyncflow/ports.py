@@ -5,7 +5,8 @@ Every method raises only the errors named in its docstring; adapters translate w
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 from enum import Enum
 from typing import Protocol
@@ -15,6 +16,7 @@ from asyncflow.model.events import Blame
 from asyncflow.model.facts import Fact
 from asyncflow.model.flow import Task
 from asyncflow.model.names import FlowName, Json, NodeName, RunId, TaskId
+from asyncflow.model.requests import Request
 from asyncflow.model.run import ParentNode, Status, TaskError
 
 # --- Broker -----------------------------------------------------------------------------------------------------------
@@ -283,3 +285,17 @@ class Clock(Protocol):
         """Seconds since the epoch."""
 
     async def sleep(self, seconds: float) -> None: ...
+
+
+# --- Clients ----------------------------------------------------------------------------------------------------------
+
+
+class Line(Protocol):
+    """How a client's requests reach a dispatcher."""
+
+    def answers(self, request: Request) -> AbstractAsyncContextManager[AsyncIterator[dict[str, Json]]]:
+        """Send a request and iterate over its answers; leaving the context ends the conversation.
+
+        The iterator raises the RequestError that the dispatcher refused with, and BrokerError when the request cannot
+        be sent. It waits without end where no dispatcher answers: callers set the deadline.
+        """

@@ -86,6 +86,8 @@ class Decider:
         self._judge = Judge(inline_limit=settings.inline_limit)
         self._runs = HotRuns(world.store, most=settings.hot_runs)
         self._run_of: OrderedDict[TaskId, RunId] = OrderedDict()
+        self._pending: dict[TaskId, Work] = {}
+        """Completions that wait for slow answers: what comes later of the same attempt is late."""
         self._works: deque[Work] = deque()
         self._arrived = anyio.Event()
         self.counts = Counts()
@@ -157,8 +159,6 @@ class Decider:
             return
         cascade = await self._play(turn, work, event)
         if cascade is not None:
-            if work.result is not None and work.completion is not None:
-                self._reader.note(work.completion.id, work.result)
             turn.accept(work, cascade, event)
 
     async def _event_of(self, turn: Turn, work: Work, completion: Completion) -> Event | None:
@@ -170,8 +170,9 @@ class Decider:
             turn.settle(work)
             return None
         node = hot.run.active.get(completion.id)
-        if node is None or not is_final(completion):
-            self.counts.late += node is None
+        first = self._pending.get(completion.id, work)
+        if node is None or first is not work or not is_final(completion):
+            self.counts.late += node is None or first is not work
             turn.settle(work)
             return None
         if not completion.conclusive:
@@ -184,9 +185,12 @@ class Decider:
         assert isinstance(task, Task), "only tasks have attempts"
         judged = self._judge.judge(completion, task, run.id, self._world.clock.now())
         if judged.to_store and not work.is_stored:
+            self._pending[completion.id] = work
             self._world.group.start_soon(self._store_result, work, completion, run, node)
             return None
-        work.result = judged.inline
+        if judged.inline is not None:
+            work.result = judged.inline
+            self._reader.note(completion.id, judged.inline)  # now: the edges of this very node may read it
         return judged.event
 
     async def _play(self, turn: Turn, work: Work, event: Event) -> Cascade | None:
@@ -201,6 +205,8 @@ class Decider:
                 return cascade
             quick = [question for question in cascade.questions if self._answers.is_quick(question)]
             if not quick:
+                if work.completion is not None:
+                    self._pending[work.completion.id] = work
                 self._world.group.start_soon(self._answer_slowly, work, tuple(cascade.questions))
                 return None
             work.answers.update(await self._insist(self._answers.quick, quick))
@@ -289,6 +295,7 @@ class Decider:
             self._run_of[attempt.id] = attempt.run_id
         for verdict in turn.verdicts:
             self._run_of.pop(verdict.id, None)
+            self._pending.pop(verdict.id, None)
         world.outbox.add(turn.attempts)
         world.timers.add(turn.timers)
         for forgotten in turn.forgotten:

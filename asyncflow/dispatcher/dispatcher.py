@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import logging
 from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 
 import anyio
 import anyio.abc
+from anyio.streams.memory import MemoryObjectSendStream
 
 from asyncflow.dispatcher.cascade import Rules
 from asyncflow.dispatcher.decider import Decider, DeciderSettings, World
@@ -23,7 +25,7 @@ from asyncflow.errors import EnvelopeError, RequestError
 from asyncflow.model.commands import SetTimer
 from asyncflow.model.events import AttemptFailed, Blame, TimerDue
 from asyncflow.model.flow import Configuration, Selective
-from asyncflow.model.names import FlowName
+from asyncflow.model.names import FlowName, Json
 from asyncflow.model.requests import REQUEST_TYPE, Request, decode_reply, decode_request, encode_refusal
 from asyncflow.model.run import Selection, TaskError
 from asyncflow.ports import Attempt, Broker, Clock, Codec, Delivery, Results, Store
@@ -82,13 +84,18 @@ class Dispatcher:
             _log.info("dispatching %d flows", len(self._around.configuration.flows))
             task_status.started()
 
-    async def ask(self, request: Request) -> AsyncIterator[dict[str, object]]:
-        """Ask from within this process: the answers, as a client over the broker would get them."""
-        send, answers = anyio.create_memory_object_stream[bytes](float("inf"))
-        async with send, answers:
-            self._front.handle(request, send.send_nowait, None, lambda delivery: None)
-            async for body in answers:
+    @asynccontextmanager
+    async def answers(self, request: Request) -> AsyncIterator[AsyncIterator[dict[str, Json]]]:
+        """The `Line` of clients in this process: they get the answers that clients over the broker get."""
+        send, receive = anyio.create_memory_object_stream[bytes](float("inf"))
+
+        async def decoded() -> AsyncIterator[dict[str, Json]]:
+            async for body in receive:
                 yield decode_reply(body)
+
+        with send, receive:
+            self._front.handle(request, lambda body: _send_if_open(send, body), None, lambda _: None)
+            yield decoded()
 
     def _assemble(self, group: anyio.abc.TaskGroup) -> None:
         around = self._around
@@ -172,3 +179,8 @@ class Dispatcher:
 
     def _tell(self, turn: Turn) -> None:
         self._front.watchers.notify(turn.entries, turn.runs)
+
+
+def _send_if_open(send: MemoryObjectSendStream[bytes], body: bytes) -> None:
+    with suppress(anyio.BrokenResourceError, anyio.ClosedResourceError):  # the client has left
+        send.send_nowait(body)

@@ -1,0 +1,166 @@
+"""The Python API: start runs, wait for them, watch them, from anywhere that reaches the broker.
+
+async with asyncflow.connect("amqp://...") as client:
+    run = await client.start("dinner", {"guests": 4})
+    outcome = await run.wait(timeout=60)
+"""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+
+import anyio
+import anyio.from_thread
+import orjson
+
+from asyncflow.errors import InvalidNodeArgsError, NoDispatcherError, RunFailedError
+from asyncflow.model import requests as r
+from asyncflow.model.names import FlowName, Json, RunId
+from asyncflow.model.run import Status, TaskError
+from asyncflow.ports import Line
+
+_REMIND_SECONDS = 30.0
+"""A dispatcher that was replaced does not know who waited: ask again so often."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outcome:
+    """A run as the dispatcher reports it. `nodes` are dicts with "id", "name", "kind", "state", "attempt", "result",
+    "error" and, for sub-flows, "nodes"; `report` is the whole report as JSON.
+    """
+
+    run_id: RunId
+    flow: FlowName
+    state: Status
+    error: TaskError | None
+    nodes: Sequence[Mapping[str, Json]]
+    report: Mapping[str, Json]
+
+    @property
+    def succeeded(self) -> bool:
+        return self.state is Status.SUCCEEDED
+
+    def results(self, name: str) -> list[Json]:
+        """The inline results of every succeeded instance of a task, in the order they were started."""
+        return [node["result"] for node in self.nodes if node["name"] == name and node["state"] == "succeeded"]
+
+    def raise_for_state(self) -> None:
+        """Raises RunFailedError when the run has failed or was cancelled."""
+        if self.state in (Status.FAILED, Status.CANCELLED):
+            raise RunFailedError(self.run_id, self.flow, str(self.error or self.state.value))
+
+
+def outcome_of(report: Mapping[str, Json]) -> Outcome:
+    error = report["error"]
+    return Outcome(
+        run_id=RunId(report["run_id"]),
+        flow=FlowName(report["flow"]),
+        state=Status(report["state"]),
+        error=None if error is None else TaskError(**error),
+        nodes=report["nodes"],
+        report=report,
+    )
+
+
+class RunHandle:
+    """One run, by its id."""
+
+    def __init__(self, client: Client, run_id: RunId) -> None:
+        self._client = client
+        self.id = run_id
+
+    async def wait(self, timeout: float | None = None) -> Outcome:
+        """The outcome, when the run is over. Raises TimeoutError, UnknownRunError."""
+        with anyio.fail_after(timeout):
+            while True:
+                with anyio.move_on_after(_REMIND_SECONDS):
+                    return outcome_of((await self._client.ask(r.WaitRun(run_id=self.id), timeout=None))["run"])
+
+    async def status(self) -> Outcome:
+        """The run as it is now. Raises UnknownRunError, NoDispatcherError."""
+        return outcome_of((await self._client.ask(r.ShowRun(run_id=self.id)))["run"])
+
+    async def cancel(self, reason: str = "") -> None:
+        """Returns when the cancellation is durable. Raises UnknownRunError, NoDispatcherError."""
+        await self._client.ask(r.CancelRun(run_id=self.id, reason=reason))
+
+    @asynccontextmanager
+    async def changes(self) -> AsyncIterator[AsyncIterator[Mapping[str, Json]]]:
+        """The run's changes as they are committed: {"run": ...} first, then {"changes": ...}, then {"run", "ended"}."""
+        async with self._client.line.answers(r.WatchRun(run_id=self.id)) as answers:
+            yield answers
+
+
+class Client:
+    """Asks a dispatcher over a line. One client may have any number of requests under way."""
+
+    def __init__(self, line: Line, *, timeout: float = 10.0) -> None:
+        self.line = line
+        self._timeout = timeout
+
+    async def start(
+        self,
+        flow: str,
+        node_args: Json = None,
+        *,
+        run_id: str | None = None,
+        labels: Mapping[str, str] | None = None,
+        only: Sequence[str] = (),
+        follow_subflows: bool = False,
+        run_subsequent: bool = False,
+    ) -> RunHandle:
+        """Start a run; returns when its start is durable. The same `run_id` again is the same run.
+
+        Raises UnknownFlowError, InvalidNodeArgsError, SelectiveNoPathError; and NoDispatcherError when none answers:
+        the request then stays in the broker, and the run begins when a dispatcher serves.
+        """
+        request = r.StartRun(
+            run_id=RunId(run_id or str(uuid.uuid4())),
+            flow=FlowName(flow),
+            node_args=_checked(node_args),
+            labels=labels or {},
+            tasks=tuple(only),
+            follow_subflows=follow_subflows,
+            run_subsequent=run_subsequent,
+        )
+        answer = await self.ask(request, waits=f"the start of run {request.run_id} waits in the broker")
+        return RunHandle(self, RunId(answer["run_id"]))
+
+    def run(self, run_id: str) -> RunHandle:
+        """A run that was started before, by its id or the unique beginning of one."""
+        return RunHandle(self, RunId(run_id))
+
+    async def list(
+        self, *, flow: str | None = None, state: str | None = None, limit: int = 100
+    ) -> list[Mapping[str, Json]]:
+        """Runs, newest first, without their nodes."""
+        request = r.ListRuns(flow=FlowName(flow) if flow else None, state=state, limit=limit)
+        runs: list[Mapping[str, Json]] = (await self.ask(request))["runs"]
+        return runs
+
+    async def flows(self) -> list[str]:
+        """The names of the flows that the dispatcher serves."""
+        names: list[str] = (await self.ask(r.Ping()))["flows"]
+        return names
+
+    async def ask(
+        self, request: r.Request, *, timeout: float | None = -1, waits: str = "the request is not answered"
+    ) -> dict[str, Json]:
+        """One answer to a request. Raises RequestError, NoDispatcherError, BrokerError."""
+        seconds = self._timeout if timeout == -1 else timeout
+        with anyio.move_on_after(seconds):
+            async with self.line.answers(request) as answers:
+                async for answer in answers:
+                    return answer
+        raise NoDispatcherError(waits, seconds or 0)
+
+
+def _checked(node_args: Json) -> Json:
+    try:
+        orjson.dumps(node_args)
+    except TypeError as exc:
+        raise InvalidNodeArgsError(f"node args must be JSON: {exc}") from exc
+    return node_args
