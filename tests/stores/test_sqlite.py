@@ -274,6 +274,10 @@ async def test_marks_are_written_after_a_while_without_a_commit(path):
         with anyio.fail_after(5):
             while ask(path, "SELECT published FROM attempts") != [(1,)]:
                 await anyio.sleep(0.01)
+        statements = []
+        store._writing.set_trace_callback(statements.append)
+        await store.commit(step("r", 2))
+        assert not any("published = 1" in statement for statement in statements)
 
 
 async def test_marks_travel_with_the_next_commit(path):
@@ -321,6 +325,44 @@ async def test_a_cancelled_exit_still_writes_what_waits(path):
     with anyio.move_on_after(0.3):
         await use()
     assert ask(path, "SELECT published FROM attempts") == [(1,)]
+    async with SqliteStore(path):
+        pass
+
+
+@pytest.mark.parametrize("turns", [0, 1, 2, 5])
+async def test_a_cancelled_entry_gives_the_lock_back(path, turns):
+    opening = asyncio.ensure_future(SqliteStore(path).__aenter__())
+    for _ in range(turns):
+        await asyncio.sleep(0)
+    opening.cancel()
+    await asyncio.wait([opening])
+    assert opening.cancelled()
+    with anyio.fail_after(5):
+        while not await can_open(path):
+            await anyio.sleep(0.01)
+
+
+async def can_open(path):
+    try:
+        async with SqliteStore(path):
+            return True
+    except StoreError:
+        return False
+
+
+async def test_a_store_can_be_left_and_entered_again(path):
+    store = SqliteStore(path)
+    for version in (1, 2):
+        async with store:
+            await store.commit(step("r", version))
+
+
+async def test_what_failed_to_open_leaves_no_thread_behind(path):
+    path.mkdir()
+    await refusal(path)
+    with anyio.fail_after(5):
+        while any(path.name in thread.name for thread in threading.enumerate()):
+            await anyio.sleep(0.01)
 
 
 async def test_a_fenced_batch_does_not_stop_those_that_do_not_wait_with_it(path):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import sqlite3
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from types import TracebackType
 from typing import Concatenate, ParamSpec, Self, TypeVar
@@ -37,14 +37,19 @@ class SqliteStore:
         self._path = Path(path)
         self._readonly = readonly
         self._lock = FileLock(self._path.with_name(self._path.name + ".lock"))
-        self._reading = ThreadPoolExecutor(max_workers=1, thread_name_prefix=f"asyncflow-reads {self._path.name}")
+        self._reading: ThreadPoolExecutor | None = None
         self._writing: sqlite3.Connection | None = None
         self._writer: Writer | None = None
         self._reader: sqlite3.Connection | None = None
         self._secret = b""
 
     async def __aenter__(self) -> Self:
-        await self._off_loop(self._open)
+        self._reading = ThreadPoolExecutor(max_workers=1, thread_name_prefix=f"asyncflow-reads {self._path.name}")
+        try:
+            await self._off_loop(self._open)
+        except BaseException:
+            self._leave()
+            raise
         if self._writing is not None:
             self._writer = Writer(self._writing, self._path)
             self._writer.start()
@@ -54,10 +59,7 @@ class SqliteStore:
         self, kind: type[BaseException] | None, exc: BaseException | None, trace: TracebackType | None
     ) -> None:
         with anyio.CancelScope(shield=True):
-            if self._writer is not None:
-                await self._writer.stop()
-            await self._off_loop(self._close)
-            self._reading.shutdown()
+            await asyncio.wrap_future(self._leave())
 
     @property
     def secret(self) -> bytes:
@@ -106,12 +108,16 @@ class SqliteStore:
         *args: _Asked.args,
         **kwargs: _Asked.kwargs,
     ) -> _Answer:
-        if self._reader is None:
-            raise StoreError(f"{self._path} is not open")
-        reader = self._reader
-        return await self._off_loop(lambda: query(reader, *args, **kwargs))
+        def ask() -> _Answer:
+            if self._reader is None:
+                raise StoreError(f"{self._path} is not open")
+            return query(self._reader, *args, **kwargs)
+
+        return await self._off_loop(ask)
 
     async def _off_loop(self, call: Callable[[], _Answer]) -> _Answer:
+        if self._reading is None:
+            raise StoreError(f"{self._path} is not open")
         try:
             return await asyncio.get_running_loop().run_in_executor(self._reading, call)
         except sqlite3.Error as exc:
@@ -128,21 +134,29 @@ class SqliteStore:
         if self._readonly and not self._path.exists():
             raise StoreError(f"there is no store at {self._path}; a dispatcher makes it when it first starts")
         known = schema.migrations()
-        try:
-            if not self._readonly:
-                self._lock.acquire()
-                self._writing = open_writer(self._path)
-                schema.migrate(self._writing, self._path, known)
-            self._reader = open_reader(self._path)
-            schema.check(self._reader, self._path, known)
-            self._secret = schema.read_secret(self._reader)
-        except BaseException:
-            self._close()
-            raise
+        if not self._readonly:
+            self._lock.acquire()
+            self._writing = open_writer(self._path)
+            schema.migrate(self._writing, self._path, known)
+        self._reader = open_reader(self._path)
+        schema.check(self._reader, self._path, known)
+        self._secret = schema.read_secret(self._reader)
 
-    def _close(self) -> None:
+    def _leave(self) -> Future[None]:
+        """Close after all that was asked for is done; goes on by itself if the caller is cancelled."""
+        assert self._reading is not None, "entered before"
+        writer, self._writer = self._writer, None
+        closed = self._reading.submit(self._close, writer)
+        self._reading.shutdown(wait=False)
+        self._reading = None
+        return closed
+
+    def _close(self, writer: Writer | None) -> None:
+        """Runs on the reading thread, as the last of its calls."""
+        if writer is not None:
+            writer.stop()
         for connection in (self._reader, self._writing):
             if connection is not None:
                 connection.close()
-        self._reader = self._writing = self._writer = None
+        self._reader = self._writing = None
         self._lock.release()

@@ -42,9 +42,8 @@ class _Write:
     done: _Done
 
 
-@dataclass(frozen=True, slots=True)
 class _Stop:
-    done: _Done
+    """Write what came before, and end."""
 
 
 _Order: TypeAlias = _Write | _Stop | Sequence[TaskId]
@@ -55,11 +54,11 @@ class _Group:
     """What was taken from the queue together."""
 
     writes: list[_Write] = field(default_factory=list)
-    stop: _Stop | None = None
+    stop: bool = False
 
 
 class Writer:
-    """Owns the writing connection from `start` until the future of `stop` is done."""
+    """Owns the writing connection from `start` until `stop` returns."""
 
     def __init__(self, connection: sqlite3.Connection, path: Path) -> None:
         self._connection = connection
@@ -84,11 +83,10 @@ class Writer:
     def mark(self, ids: Sequence[TaskId]) -> None:
         self._orders.put(ids)
 
-    def stop(self) -> _Done:
-        """Write what waits, and end the thread."""
-        done: _Done = self._loop.create_future()
-        self._orders.put(_Stop(done))
-        return done
+    def stop(self) -> None:
+        """Write what waits and end the thread; blocks until then."""
+        self._orders.put(_Stop())
+        self._thread.join()
 
     def _run(self) -> None:
         while True:
@@ -97,7 +95,6 @@ class Writer:
                 self._settle(self._write_group(group.writes))
                 self._checkpoint()
             if group.stop:
-                self._settle([(group.stop.done, None)])
                 return
 
     def _take(self) -> _Group:
@@ -116,7 +113,7 @@ class Writer:
             case _Write():
                 group.writes.append(order)
             case _Stop():
-                group.stop = order
+                group.stop = True
             case _:
                 if not self._marks:
                     self._flush_at = time.monotonic() + MARK_DELAY
