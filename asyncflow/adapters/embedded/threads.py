@@ -1,0 +1,104 @@
+"""The threads that run the tasks of an embedded worker.
+
+Celery's own pool of threads keeps a process from ending while a task runs, so that Ctrl-C would have to wait for it.
+These threads are daemons: whoever closes the worker waits for them briefly, and the end of the process ends them.
+"""
+
+from __future__ import annotations
+
+import logging
+import queue
+import threading
+import time
+from collections.abc import Callable, Mapping
+from typing import Any, TypeAlias
+
+from celery.concurrency.base import BasePool, apply_target
+from celery.utils import timer2
+
+from asyncflow.adapters.embedded.hub import Session
+from asyncflow.adapters.embedded.output import quiet_thread
+
+GRACE = 0.5
+"""Seconds that closing waits for tasks that run."""
+
+_Job: TypeAlias = Callable[[], None]
+
+logger = logging.getLogger(__name__)
+
+
+class PromptTimer(timer2.Timer):  # type: ignore[misc]  # celery ships no types
+    """Celery's timer thread looks up once a second only, which closing would have to wait for."""
+
+    def stop(self) -> None:
+        if self.running:
+            self.call_after(0.01, _nothing)
+        super().stop()
+
+
+class TaskThreads(BasePool):  # type: ignore[misc]  # celery ships no types
+    Timer = PromptTimer
+    body_can_be_buffer = True
+    signal_safe = False
+
+    def __init__(self, *args: Any, **options: Any) -> None:
+        super().__init__(*args, **options)
+        self._session: Session = self.app.conf.broker_transport_options["session"]
+        self._jobs: queue.SimpleQueue[_Job | None] = queue.SimpleQueue()
+        self._threads: list[threading.Thread] = []
+        self._busy = 0
+        self._counting = threading.Lock()
+
+    def on_apply(
+        self, target: Callable[..., Any], args: tuple[Any, ...], kwargs: Mapping[str, Any], **options: Any
+    ) -> None:
+        callback, accepted = options.get("callback"), options.get("accept_callback")
+        with self._counting:
+            self._busy += 1
+            lacking = self._busy > len(self._threads) and len(self._threads) < self.limit
+        if lacking:
+            thread = threading.Thread(target=self._work, name=f"asyncflow-task-{len(self._threads)}", daemon=True)
+            self._threads.append(thread)
+            thread.start()
+        self._jobs.put(lambda: apply_target(target, args, kwargs, callback, accepted))
+
+    def on_stop(self) -> None:
+        self._leave()
+        deadline = time.monotonic() + GRACE
+        for thread in self._threads:
+            thread.join(max(0.0, deadline - time.monotonic()))
+
+    def on_terminate(self) -> None:
+        self._leave()
+
+    def terminate_job(self, pid: int, signal: str | None = None) -> None:
+        """A thread cannot be ended: the task runs on, and its result counts for nothing."""
+
+    def _leave(self) -> None:
+        """Drop what no thread has begun, which goes back to its queue, and let the threads end."""
+        try:
+            while True:
+                self._jobs.get_nowait()
+        except queue.Empty:
+            pass
+        for _ in self._threads:
+            self._jobs.put(None)
+
+    def _work(self) -> None:
+        self.app.set_current()
+        quiet_thread()
+        while (job := self._jobs.get()) is not None:
+            try:
+                job()
+            except BaseException:  # Celery reports what tasks raise; whatever gets here must not end the thread
+                logger.exception("a task broke its worker's machinery; no result of it may come")
+            with self._counting:
+                self._busy -= 1
+            self._session.hub.wake()  # the worker's loop may have acknowledgements to send
+
+    def _get_info(self) -> dict[str, Any]:
+        return {**super()._get_info(), "threads": len(self._threads)}
+
+
+def _nothing() -> None:
+    """What a timer runs when it only has to look up."""
