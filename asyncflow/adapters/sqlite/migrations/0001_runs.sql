@@ -23,6 +23,7 @@ CREATE TABLE runs (
 ) STRICT;
 
 CREATE INDEX runs_by_status ON runs (status, started_at);
+CREATE INDEX runs_by_start ON runs (started_at);
 CREATE INDEX roots_by_start ON runs (started_at) WHERE parent_run IS NULL;
 CREATE INDEX roots_by_flow ON runs (flow, started_at) WHERE parent_run IS NULL;
 
