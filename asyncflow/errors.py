@@ -14,6 +14,8 @@ AsyncflowError
             FencedError       another dispatcher owns this partition, or moved this run, meanwhile
         StorageError          a storage of task results
     NoDispatcherError         a request is durable in the broker, but no dispatcher has answered
+    MissingResultError        a storage has no record of a task's result; waiting does not mend that
+    CacheMissError            a cache of results does not hold one
     EnvelopeError             a message that must not be published, for it would harm workers
     FunctionError             a predicate, foreach or selective function could not be imported or raised
     RunFailedError            a run that was waited for has failed
@@ -122,6 +124,16 @@ class FencedError(StoreError):
 
 class StorageError(ConnectionFailedError):
     """A storage of task results cannot be reached or refused."""
+
+
+class MissingResultError(AsyncflowError):
+    def __init__(self, storage: str, flow: str, task: str, id: str) -> None:
+        self.id = id
+        super().__init__(f"storage {storage!r} has no result of task {task!r} in flow {flow!r} under the id {id}")
+
+
+class CacheMissError(AsyncflowError):
+    """A cache of results does not hold this one; a custom cache may raise it, or anything else."""
 
 
 class NoDispatcherError(AsyncflowError):

@@ -1,0 +1,47 @@
+"""A storage's cache as the storage uses it: whatever the cache does wrong, results come all the same."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from typing import Any
+
+from asyncflow.errors import CacheMissError
+from asyncflow.model.names import FlowName, Json, TaskId
+
+_log = logging.getLogger(__name__)
+
+
+class QuietCache:
+    """Around a cache of asyncflow.storages.caches, or one of the user's; None stands for no cache."""
+
+    def __init__(self, storage: str, cache: Any) -> None:
+        self._storage = storage
+        self._cache = cache
+
+    def get(self, id: TaskId, task_name: str, flow: FlowName) -> tuple[bool, Json]:
+        """Whether the cache has the result, and the result."""
+        if self._cache is None:
+            return False, None
+        return self._tried(lambda: self._cache.get(id, task_name=task_name, flow_name=flow))
+
+    def add(self, id: TaskId, result: Json, task_name: str, flow: FlowName) -> None:
+        if self._cache is not None:
+            self._tried(lambda: self._cache.add(id, result, task_name=task_name, flow_name=flow))
+
+    def discard(self, id: TaskId) -> None:
+        if hasattr(self._cache, "discard"):
+            self._tried(lambda: self._cache.discard(id))
+
+    def _tried(self, call: Callable[[], Any]) -> tuple[bool, Any]:
+        try:
+            return True, call()
+        except Exception as exc:  # noqa: BLE001  (a cache of the user's may raise anything)
+            if not _is_miss(exc):
+                _log.warning("cache of storage %r failed: %s: %s", self._storage, type(exc).__name__, exc)
+            return False, None
+
+
+def _is_miss(exc: Exception) -> bool:
+    """Selinon has a class of that name too."""
+    return isinstance(exc, CacheMissError) or type(exc).__name__ == "CacheMissError"
