@@ -43,6 +43,8 @@ def check_arguments(fields: Fields, taken: Taken, report: Report) -> bool:
     given = args if isinstance(args, Table) else {}
     missing = [argument for argument in taken.needed if argument not in given]
     unknown = [argument for argument in given if argument not in taken.possible]
+    if not missing and not unknown:
+        return True
     usage = f"{name}({taken})"
     for argument in missing:
         place = fields.key_place("args") if "args" in fields else fields.place("name")
@@ -53,4 +55,4 @@ def check_arguments(fields: Fields, taken: Taken, report: Report) -> bool:
         message = f"`{name}` takes no argument `{argument}`"
         hint = did_you_mean(argument, taken.possible) or f"it is {usage}"
         report.add("F403", message, args.key_place(argument), label="unknown argument", hint=hint)
-    return not missing and not unknown
+    return False

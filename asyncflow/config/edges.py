@@ -9,7 +9,7 @@ from asyncflow.config.fields import Fields, read_fields
 from asyncflow.config.flow_sections import EDGE, FOREACH, JOIN, SELECTIVE
 from asyncflow.config.report import did_you_mean
 from asyncflow.config.scope import Scope
-from asyncflow.config.templates import TemplateReader
+from asyncflow.config.templates import Read, TemplateReader
 from asyncflow.config.tree import Table
 from asyncflow.errors import Place
 from asyncflow.model.condition import ALWAYS
@@ -24,6 +24,7 @@ class ReadEdge:
     edge: Edge
     fields: Fields
     asked: tuple[Asked, ...]
+    reads: tuple[Read, ...]
 
     def place_of(self, name: str, key: str) -> Place:
         """Where `from` or `to` names a node."""
@@ -55,16 +56,16 @@ def read_edge(index: int, table: Table, scope: Scope) -> ReadEdge | None:
     )
     if scope.report.has_errors_since(before):
         return None
-    return ReadEdge(edge, fields, tuple(conditions.asked))
+    return ReadEdge(edge, fields, tuple(conditions.asked), tuple(templates.reads))
 
 
 def _check_sources_differ(sources: list[tuple[str, Place]], scope: Scope) -> None:
     seen: dict[str, Place] = {}
     for name, place in sources:
         if name in seen:
-            related = ((seen[name], "first named here"),)
+            related = (seen[name], "first named here")
             hint = "a node counts once; to wait for several runs of it let its own edge start them with `foreach`"
-            scope.report.add("F305", f"`{name}` is named twice in `from`", place, hint=hint, related=related)
+            scope.report.contrast("F305", f"`{name}` is named twice in `from`", place, hint=hint, related=related)
         seen.setdefault(name, place)
 
 
@@ -82,8 +83,8 @@ def _foreach(fields: Fields, scope: Scope) -> Foreach | None:
             if target in scope.tasks:
                 message = f"`propagate_result` gives items to sub-flows, and `{target}` is a task"
                 hint = "let the edge start a flow that holds the task"
-                related = ((foreach.key_place("propagate_result"), "asked for here"),)
-                scope.report.add("F312", message, place, hint=hint, related=related)
+                related = (foreach.key_place("propagate_result"), "asked for here")
+                scope.report.contrast("F312", message, place, hint=hint, related=related)
         if "node_args" in fields:
             message = "`node_args` and `propagate_result` both say what the targets get"
             scope.report.add("F318", message, fields.key_place("node_args"), hint="remove one of the two")

@@ -12,6 +12,7 @@ from collections.abc import Callable, Mapping
 import cel
 
 from asyncflow.config.report import Report, did_you_mean
+from asyncflow.config.tree import place_in
 from asyncflow.errors import Place
 from asyncflow.model.condition import Expression
 from asyncflow.model.names import Json, NodeName
@@ -29,10 +30,11 @@ def read_expression(source: str, place: Place, report: Report) -> Expression | N
     """The compiled expression; None when it is wrong, which is reported."""
     try:
         program = cel.compile(source)
-    except Exception as error:  # the binding raises whatever fits: ValueError, TypeError, RuntimeError
-        column, words = _where(str(error))
-        hint = f"column {column} of the expression" if column else ""
-        report.add("F410", f"`{source}` is not a CEL expression: {words}", place, hint=hint)
+    except Exception as error:  # noqa: BLE001  (the binding raises ValueError, TypeError, RuntimeError ...)
+        line, column, words = _where(str(error))
+        at = place_in(source, place, column - 1) if line == 1 else place
+        hint = f"line {line}, column {column} of the expression" if at == place else ""
+        report.add("F410", f"`{source}` is not a CEL expression: {words}", at, hint=hint)
         return None
     unknown = [name for name in program.variables() if name not in _ROOTS]
     for name in unknown:
@@ -71,9 +73,9 @@ def _call_of(execute: Callable[..., Json]) -> Callable[[Mapping[str, Json]], boo
     return call
 
 
-def _where(words: str) -> tuple[int, str]:
+def _where(words: str) -> tuple[int, int, str]:
     found = _WHERE.search(words)
     if found is None:
-        return 0, words.splitlines()[0]
+        return 1, 1, words.splitlines()[0]
     said = re.sub(r" expecting \{.*", "", found[3].strip())
-    return int(found[2]), said.replace("mismatched input '<EOF>'", "it ends too early")
+    return int(found[1]), int(found[2]), said.replace("mismatched input '<EOF>'", "it ends too early")

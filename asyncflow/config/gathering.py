@@ -41,8 +41,8 @@ def gather(files: dict[str, Json], report: Report) -> Parts:
             hint = "a file holds `tasks`, `flows`, `storages`, `global` or `flow-definitions`"
             report.add("F112", f"the file holds {words_for(value)}, and must hold a table", place, hint=hint)
     for again in parts.globals[1:]:
-        related = ((parts.globals[0].place, "first given here"),)
-        report.add("F223", "`global` is given twice", again.place, hint="put both into one", related=related)
+        related = (parts.globals[0].place, "first given here")
+        report.contrast("F223", "`global` is given twice", again.place, hint="put both into one", related=related)
     return parts
 
 
@@ -55,10 +55,10 @@ def declare(parts: Parts, scope: Scope) -> None:
     for table in parts.flows:
         name: Json = table.get("name")
         if isinstance(name, str) and name in scope.tasks:
-            related = ((scope.tasks[name], "the task"),)
+            related = (scope.tasks[name], "the task")
             hint = "tasks and flows share their names in edges; rename one"
             message = f"`{name}` is a task and a flow"
-            scope.report.add("F204", message, table.place_at("name"), hint=hint, related=related)
+            scope.report.contrast("F204", message, table.place_at("name"), hint=hint, related=related)
         _declare(FLOW, table, scope.flows, scope)
     if parts.lists_flows:
         _compare_flows(parts, scope)
@@ -69,9 +69,9 @@ def _declare(section: Section, table: Table, names: dict[str, Place], scope: Sco
     if not isinstance(name, str):
         return
     if name in names:
-        related = ((names[name], "first defined here"),)
+        related = (names[name], "first defined here")
         message = f"a second {section.title} is named `{name}`"
-        scope.report.add("F204", message, table.place_at("name"), hint="rename one of them", related=related)
+        scope.report.contrast("F204", message, table.place_at("name"), hint="rename one of them", related=related)
     else:
         names[name] = table.place_at("name")
 
@@ -114,7 +114,7 @@ def _gather_names(fields: Fields, parts: Parts, report: Report) -> None:
             message = f"`{name}` cannot be the name of a flow"
             report.add("F203", message, place, hint="take letters, digits and underscores, no digit first")
         elif name in parts.flow_names:
-            related = ((parts.flow_names[name], "first listed here"),)
-            report.add("F303", f"the flow `{name}` is listed twice", place, hint="remove one", related=related)
+            related = (parts.flow_names[name], "first listed here")
+            report.contrast("F303", f"the flow `{name}` is listed twice", place, hint="remove one", related=related)
         else:
             parts.flow_names[name] = place

@@ -11,7 +11,7 @@ import orjson
 from asyncflow.config.checks import check_configuration
 from asyncflow.config.files import read_files
 from asyncflow.config.flows import Draft, ReadFlow, read_draft, read_flow
-from asyncflow.config.functions import Importer
+from asyncflow.config.functions import Importer, redefined_by
 from asyncflow.config.gathering import Parts, declare, gather
 from asyncflow.config.globals import read_global, read_traces
 from asyncflow.config.report import Report
@@ -160,6 +160,8 @@ class _Loader:
         scope = self._scope
         table = parts.globals[0] if parts.globals else Table("", (0, 0, 0, 0))
         fields = read_global(table, scope)
+        if self._importer is not None and scope.predicates_module is not None:
+            scope.redefined = redefined_by(scope.predicates_module, scope.builtins, self._importer)
         declare(parts, scope)
         if not scope.tasks and not self._report.has_errors:
             self._report.add("F222", "no tasks are defined", None, hint="list them under `tasks`")
@@ -168,7 +170,7 @@ class _Loader:
         for table in parts.tasks:
             read_task(table, scope)
         flows = self._flows(parts)
-        check_configuration(flows, parts, scope, self._importer)
+        check_configuration(flows, scope, self._importer)
         if self._report.has_errors:
             return None
         return Configuration(

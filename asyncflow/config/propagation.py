@@ -87,7 +87,7 @@ class _Reader:
         names = {key: {name for name, _ in self._fields.names(key)} for key in (one, other)}
         everywhere = self._fields.get(one) is True or self._fields.get(other) is True
         if everywhere or names[one] & names[other]:
-            related = ((self._fields.key_place(one), f"`{one}` asked for here"),)
+            related = (self._fields.key_place(one), f"`{one}` asked for here")
             message = f"`{one}` and `{other}` exclude each other for a sub-flow"
             hint = "the first keeps the flows apart in the parent, the second puts all tasks into one list"
-            self._scope.report.add("F306", message, self._fields.place(other), hint=hint, related=related)
+            self._scope.report.contrast("F306", message, self._fields.place(other), hint=hint, related=related)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from difflib import get_close_matches
 
 from asyncflow.config.rules import CODES
@@ -16,27 +16,21 @@ class Report:
 
     problems: list[Problem] = field(default_factory=list)
 
-    def add(
-        self,
-        code: str,
-        message: str,
-        place: Place | None,
-        *,
-        label: str = "",
-        hint: str = "",
-        related: tuple[tuple[Place, str], ...] = (),
-    ) -> None:
+    def add(self, code: str, message: str, place: Place | None, *, label: str = "", hint: str = "") -> None:
+        """`label` stands under the line that is shown, `hint` below it all."""
+        severity = CODES[code].severity
         self.problems.append(
-            Problem(
-                code=code,
-                message=message,
-                place=place,
-                severity=CODES[code].severity,
-                label=label,
-                hint=hint,
-                related=related,
-            )
+            Problem(code=code, message=message, place=place, severity=severity, label=label, hint=hint)
         )
+
+    def contrast(
+        self, code: str, message: str, place: Place, *, related: tuple[Place | None, str], hint: str = ""
+    ) -> None:
+        """As `add`, for a problem that only a second place makes one."""
+        self.add(code, message, place, hint=hint)
+        other, words = related
+        if other is not None:
+            self.problems[-1] = replace(self.problems[-1], related=((other, words),))
 
     @property
     def has_errors(self) -> bool:

@@ -37,7 +37,7 @@ def check_schema(schema: Json, place: Place, report: Report) -> Json:
     """The schema itself when it compiles; None when it does not, which is reported."""
     try:
         fastjsonschema.compile(schema, handlers=_NO_FETCHING)
-    except Exception as error:  # what a wrong schema makes the compiler raise is anything: KeyError, AttributeError ...
+    except Exception as error:  # noqa: BLE001  (a wrong schema makes the compiler raise anything: KeyError ...)
         report.add("F213", f"this is not a JSON Schema: {error}", place)
         return None
     return schema

@@ -53,7 +53,10 @@ def read_task(table: Table, scope: Scope) -> None:
         exchange=fields.get("exchange", ""),
         routing_key=fields.get("routing_key", ""),
     )
-    scope.task_reads[name] = tuple(reader.reads)
+    if reader.reads:
+        scope.task_reads[name] = tuple(reader.reads)
+    if kind is TaskKind.FLOW and "import" in fields:
+        scope.function(fields.get("import"), fields.get("classname", name), fields.place("import"), f"task `{name}`")
 
 
 def _kind_of(fields: Fields, scope: Scope) -> TaskKind:

@@ -7,11 +7,11 @@ from dataclasses import dataclass
 from typing import Any
 
 import jmespath
-from jmespath.exceptions import JMESPathError, ParseError
+from jmespath.exceptions import JMESPathError, LexerError
 from jmespath.functions import Functions
 
 from asyncflow.config.report import Report, did_you_mean
-from asyncflow.config.tree import Series, Table
+from asyncflow.config.tree import Series, Table, place_in
 from asyncflow.errors import Place
 from asyncflow.model.flow import Literal, Path, Record, Template
 from asyncflow.model.names import Json, NodeName
@@ -69,13 +69,10 @@ class TemplateReader:
     def _path(self, source: str, place: Place) -> Template | None:
         try:
             parsed = jmespath.compile(source)
-        except ParseError as error:
-            at = place.column + (error.lex_position or 0)
-            hint = f"column {at} of this line" if place.line == place.end_line and error.lex_position else ""
-            self._report.add("F211", f"`{source}` is not a JMESPath: {_first_line(error)}", place, hint=hint)
-            return None
         except JMESPathError as error:
-            self._report.add("F211", f"`{source}` is not a JMESPath: {_first_line(error)}", place)
+            at, words = _what_is_wrong(error, source)
+            hint = f"write {{value: {source}}} for the text itself"
+            self._report.add("F211", f"`{source}` is not a JMESPath: {words}", place_in(source, place, at), hint=hint)
             return None
         reads = _Reads()
         reads.visit(parsed.parsed)
@@ -146,5 +143,12 @@ def _chain(node: Any) -> Iterator[Any]:
         yield node
 
 
-def _first_line(error: Exception) -> str:
-    return str(error).splitlines()[0].rstrip(":").removeprefix("Invalid jmespath expression: ")
+def _what_is_wrong(error: JMESPathError, source: str) -> tuple[int, str]:
+    """Where, counted from 0, and what; the library's own words are about its tokens."""
+    at = int(getattr(error, "lex_position", 0) or 0)
+    if isinstance(error, LexerError):
+        return at, str(error.message).lower()
+    if at >= len(source):
+        return at, "it ends too early"
+    token = getattr(error, "token_value", None)
+    return at, f"`{token}` is not expected here" if token is not None else str(error).splitlines()[0]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TypeAlias
 
 from asyncflow.errors import Place
@@ -14,6 +15,15 @@ Span: TypeAlias = tuple[int, int, int, int]
 def place_of(file: str, span: Span) -> Place:
     line, column, end_line, end_column = span
     return Place(file=file, line=line + 1, column=column + 1, end_line=end_line + 1, end_column=end_column + 1)
+
+
+def place_in(text: str, place: Place, offset: int) -> Place:
+    """One character of a scalar, where it stands in one line as it is, plain or in quotes; else all of it."""
+    quotes = place.end_column - place.column - len(text)
+    if place.line != place.end_line or quotes not in (0, 2):
+        return place
+    column = place.column + quotes // 2 + min(offset, len(text))
+    return replace(place, column=column, end_column=column + 1)
 
 
 class Table(dict[str, Json]):

@@ -7,7 +7,7 @@ comes out. The parser's events, not its node tree, because the tree costs four t
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable
 from typing import Any
 
 import yaml
@@ -22,7 +22,7 @@ MOST_DEEP = 100
 MOST_FROM_ALIASES = 100_000
 
 
-class _Refused(Exception):
+class _RefusedError(Exception):
     """The file cannot be read any further; the problem is in the report."""
 
 
@@ -41,7 +41,7 @@ def read_text(file: str, text: str, report: Report) -> Json:
         report.add(
             "F103", f"a character that YAML does not allow: {_character(error)}", _reader_place(file, text, error)
         )
-    except _Refused:
+    except _RefusedError:
         pass
     return None
 
@@ -50,7 +50,7 @@ class _Builder:
     def __init__(self, file: str, text: str, report: Report) -> None:
         self._file = file
         self._report = report
-        self._events: Iterator[Any] = iter(yaml.parse(text, Loader=yaml.CSafeLoader))
+        self._next: Callable[[], Any] = yaml.CSafeLoader(text).get_event
         self._anchors: dict[str, tuple[Json, int]] = {}
         self._open: set[str] = set()
         self._from_aliases = 0
@@ -59,15 +59,15 @@ class _Builder:
     def document(self) -> Json:
         value: Json = None
         documents = 0
-        for event in self._events:
+        while not isinstance(event := self._next(), yaml.StreamEndEvent):
             if isinstance(event, yaml.DocumentStartEvent):
                 documents += 1
                 if documents > 1:
                     place = self._place(_span(event))
                     hint = "put each into a file of its own"
                     self._report.add("F113", "a second YAML document in the same file", place, hint=hint)
-                    raise _Refused
-                value, _, _ = self._value(next(self._events))
+                    raise _RefusedError
+                value, _, _ = self._value(self._next())
         return value
 
     def _value(self, event: Any) -> tuple[Json, Span, int]:
@@ -128,12 +128,9 @@ class _Builder:
         table = Table(self._file, _span(start))
         merges: list[tuple[Json, Span]] = []
         size = 1
-        for event in self._events:
-            if type(event) is yaml.MappingEndEvent:
-                table.span = _whole(start, event, next(iter(table.key_spans.values()), None))
-                break
+        while type(event := self._next()) is not yaml.MappingEndEvent:
             key = self._key(event)
-            value, span, inner = self._value(next(self._events))
+            value, span, inner = self._value(self._next())
             size += inner
             if key is _Merge:
                 merges.append((value, span))
@@ -141,6 +138,7 @@ class _Builder:
                 if key in table:
                     self._report_twice(table, key, _span(event))
                 table.put(key, value, _span(event), span)
+        table.span = _whole(start, event, next(iter(table.key_spans.values()), None))
         for value, span in merges:
             self._merge(table, value, span)
         return table, size
@@ -172,13 +170,11 @@ class _Builder:
     def _series(self, start: Any) -> tuple[Series, int]:
         series = Series(self._file, _span(start))
         size = 1
-        for event in self._events:
-            if type(event) is yaml.SequenceEndEvent:
-                series.span = _whole(start, event, series.spans[0] if series.spans else None)
-                break
+        while type(event := self._next()) is not yaml.SequenceEndEvent:
             value, span, inner = self._value(event)
             size += inner
             series.put(value, span)
+        series.span = _whole(start, event, series.spans[0] if series.spans else None)
         return series, size
 
     def _check_tag(self, event: Any, kind: str) -> None:
@@ -196,18 +192,13 @@ class _Builder:
 
     def _report_twice(self, table: Table, key: str, span: Span) -> None:
         first = place_of(self._file, table.key_spans[key])
-        self._report.add(
-            "F104",
-            f"the key `{key}` is given twice",
-            self._place(span),
-            label="given again here",
-            hint="remove one of the two",
-            related=((first, f"`{key}` first given here"),),
-        )
+        message = f"the key `{key}` is given twice"
+        related = (first, f"`{key}` first given here")
+        self._report.contrast("F104", message, self._place(span), hint="remove one of the two", related=related)
 
     def _refuse(self, code: str, message: str, event: Any) -> None:
         self._report.add(code, message, self._place(_span(event)))
-        raise _Refused
+        raise _RefusedError
 
     def _place(self, span: Span) -> Place:
         return place_of(self._file, span)
