@@ -16,6 +16,7 @@ import anyio
 import anyio.from_thread
 import orjson
 
+from asyncflow.adapters.amqp_line import AmqpLine
 from asyncflow.errors import InvalidNodeArgsError, NoDispatcherError, RunFailedError
 from asyncflow.model import requests as r
 from asyncflow.model.names import FlowName, Json, RunId
@@ -135,15 +136,15 @@ class Client:
 
     async def list(
         self, *, flow: str | None = None, state: str | None = None, limit: int = 100
-    ) -> list[Mapping[str, Json]]:
+    ) -> Sequence[Mapping[str, Json]]:
         """Runs, newest first, without their nodes."""
         request = r.ListRuns(flow=FlowName(flow) if flow else None, state=state, limit=limit)
-        runs: list[Mapping[str, Json]] = (await self.ask(request))["runs"]
+        runs: Sequence[Mapping[str, Json]] = (await self.ask(request))["runs"]
         return runs
 
-    async def flows(self) -> list[str]:
+    async def flows(self) -> Sequence[str]:
         """The names of the flows that the dispatcher serves."""
-        names: list[str] = (await self.ask(r.Ping()))["flows"]
+        names: Sequence[str] = (await self.ask(r.Ping()))["flows"]
         return names
 
     async def ask(
@@ -156,6 +157,13 @@ class Client:
                 async for answer in answers:
                     return answer
         raise NoDispatcherError(waits, seconds or 0)
+
+
+@asynccontextmanager
+async def connect(url: str, *, namespace: str = "asyncflow", timeout: float = 10.0) -> AsyncIterator[Client]:
+    """A client of the dispatchers that serve a broker. Raises BrokerError when it cannot be reached."""
+    async with AmqpLine(url, namespace=namespace) as line:
+        yield Client(line, timeout=timeout)
 
 
 def _checked(node_args: Json) -> Json:

@@ -115,10 +115,26 @@ class Decider:
         for work in works:
             await self._decide_safely(turn, work)
         await self._encode(turn)
-        if await self._commit(turn):
+        try:
+            committed = await self._commit(turn)
+        except TypeError as exc:  # something in it cannot be written, so that trying again is of no use
+            await self._isolate(works, str(exc))
+            return
+        if committed:
             await self._carry_out(turn)
         else:
             await self._begin_again(turn)
+
+    async def _isolate(self, works: Sequence[Work], reason: str) -> None:
+        """Decide works one by one, to find and park the one that cannot be written."""
+        if len(works) > 1:
+            for work in works:
+                await self._turn([work])
+            return
+        turn = Turn(known=self._runs)
+        await self._park(works[0], reason)
+        turn.settle(works[0])
+        await self._carry_out(turn)
 
     # --- finding runs -------------------------------------------------------------------------------------------------
 

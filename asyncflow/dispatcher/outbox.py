@@ -22,6 +22,8 @@ _FIRST_WAIT, _LONGEST_WAIT = 0.2, 30.0
 class OutboxSettings:
     unroutable_after: float = 300.0
     """Seconds after which an attempt fails for which no queue has appeared."""
+    broker_outlives_us: bool = True
+    """Otherwise a message that was confirmed is lost with this process, and must be sent again by the next."""
 
 
 class Outbox:
@@ -109,7 +111,7 @@ class Outbox:
                 self.forget([attempt.id])
             elif attempt.id in self._held:
                 self._try_again(attempt, outcome)
-        if confirmed:
+        if confirmed and self._settings.broker_outlives_us:
             await self._store.mark_published(confirmed)
 
     def _try_again(self, attempt: Attempt, outcome: Published) -> None:

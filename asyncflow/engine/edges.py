@@ -93,10 +93,11 @@ def _fire_if_holds(step: Step, edge: Edge, sources: Sources, parent: Parent | No
 
 
 def _origin_of_item(edge: Edge, foreach: Foreach, item: Json, parent: Parent | None) -> Origin:
-    """Items become node args only with `propagate_result`; without, they count the instances (R14)."""
+    """Items become node args only with `propagate_result`, or through the edge's own `node_args` (R14)."""
     return Origin(
         edge=edge.index,
         parent=parent,
+        item=item,
         node_args=item if foreach.propagate_result else None,
         own_args=foreach.propagate_result,
     )
@@ -104,7 +105,7 @@ def _origin_of_item(edge: Edge, foreach: Foreach, item: Json, parent: Parent | N
 
 def _start_targets(step: Step, edge: Edge, targets: tuple[NodeName, ...], sources: Sources, origin: Origin) -> None:
     if edge.node_args is not None:
-        node_args = node_args_of(step, edge.node_args, sources)
+        node_args = node_args_of(step, edge.node_args, sources, origin.item)
         if node_args is UNANSWERED:
             return
         origin = Origin(edge=edge.index, parent=origin.parent, node_args=node_args, own_args=True)

@@ -28,6 +28,8 @@ class Origin:
     node_args: Json = None
     own_args: bool = False
     selection: Selection | None = None
+    item: Json = None
+    """What the edge's foreach yielded for it."""
 
 
 def start_node(step: Step, name: NodeName, origin: Origin) -> None:

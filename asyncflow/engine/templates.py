@@ -13,10 +13,10 @@ from asyncflow.model.run import Active, TaskError
 Arguments = tuple[tuple[Json, ...], Mapping[str, Json]]
 
 
-def node_args_of(step: Step, template: Template, sources: Sources) -> Json | Unanswered:
-    """The node args that an edge builds for its targets."""
+def node_args_of(step: Step, template: Template, sources: Sources, item: Json) -> Json | Unanswered:
+    """The node args that an edge builds for its targets; `item` is what its foreach yielded for them."""
     document = _document(step, [template], sources, step.run.node_args, {})
-    return UNANSWERED if document is UNANSWERED else _built(template, document)
+    return UNANSWERED if document is UNANSWERED else _built(template, {**document, "item": item})
 
 
 def arguments_of(step: Step, task: Task, node: Active) -> Arguments | Unanswered:

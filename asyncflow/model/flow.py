@@ -26,6 +26,7 @@ class Literal:
 class Path:
     """A JMESPath over the document {"node_args": ..., "results": {source task: result}}.
 
+    For a fallback's task there is "errors", {failed task: {"type", "message"}}; for an edge with a foreach, "item".
     `reads` names the sources whose results it looks at; None stands for all of them.
     """
 
