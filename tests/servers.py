@@ -171,6 +171,13 @@ class RabbitServer(Server):
         self.kill()
         self.start()
 
+    def wait_durable(self, queue: str) -> None:
+        """Wait until a new quorum queue would survive `kill`: its registration is written half a second late."""
+        registries = list(self.folder.glob("mnesia/*/quorum/*/names.dets"))
+        wait_until(
+            lambda: any(queue.encode() in registry.read_bytes() for registry in registries), f"{queue} on disk", 10
+        )
+
     def stop_app(self) -> None:
         """Close the broker in order, every connection too; the node stays."""
         self.control("stop_app")

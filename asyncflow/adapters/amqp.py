@@ -13,10 +13,13 @@ from aio_pika.abc import AbstractConnection
 from asyncflow.adapters.amqp_address import Address
 from asyncflow.adapters.amqp_connection import Broken, LastingConnection
 from asyncflow.adapters.amqp_inbox import Inbox
+from asyncflow.adapters.amqp_mailbox import AmqpMailbox
 from asyncflow.adapters.amqp_publisher import Publisher
 from asyncflow.adapters.amqp_topology import Topology
 from asyncflow.model.names import Json
 from asyncflow.ports import Delivery, Message, Published
+
+__all__ = ["REASON_HEADER", "AmqpBroker", "AmqpMailbox"]
 
 REASON_HEADER = "asyncflow_reason"
 

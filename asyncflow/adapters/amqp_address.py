@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import ssl
 
 from aiormq import exceptions as refused
@@ -10,6 +11,7 @@ from yarl import URL
 from asyncflow.errors import BrokerError
 
 _SCHEMES = ("amqp", "amqps")
+_NO_BROKER = "does not speak AMQP 0-9-1, or closed the connection at once; is it RabbitMQ?"
 
 
 class Address:
@@ -22,8 +24,13 @@ class Address:
     def __str__(self) -> str:
         return str(self.url.with_password(None).with_query(None))
 
-    def error(self, exc: BaseException) -> BrokerError:
-        """The sentence for what a connection attempt raised."""
+    def error(self, exc: BaseException, *, opened: bool) -> BrokerError:
+        """The sentence for what was raised by connecting, or once `opened`, by what is done first."""
+        if opened and isinstance(exc, TimeoutError):
+            # RabbitMQ 3.10 does so for ever with a quorum queue that was made less than a second before a crash.
+            return BrokerError(
+                f"the AMQP broker at {self} lets us in, but does not answer for our queue; is the queue healthy there?"
+            )
         return BrokerError(f"the AMQP broker at {self} {self._reason(exc)}")
 
     def _reason(self, exc: BaseException) -> str:
@@ -37,13 +44,17 @@ class Address:
                 return f"does not let the user {self.url.user or 'guest'!r} do what is needed: {exc}"
             case refused.ChannelPreconditionFailed():
                 return f"has a queue or exchange of another kind under our name; delete it or set a namespace: {exc}"
-            case refused.IncompatibleProtocolError() | EOFError():
-                return "does not speak AMQP 0-9-1, or closed the connection at once; is it RabbitMQ?"
+            case refused.IncompatibleProtocolError():
+                return _NO_BROKER
             case TimeoutError():
                 return "does not answer"
             case ssl.SSLError():
                 return f"cannot be trusted over TLS: {exc}"
-        return f"cannot be reached: {_told(exc)}"
+        # The libraries wrap what the network said, some without a word of their own.
+        first = _innermost(exc)
+        if isinstance(first, EOFError):
+            return _NO_BROKER
+        return f"cannot be reached: {_told(first)}"
 
 
 def _parse(url: str) -> URL:
@@ -61,10 +72,15 @@ def _parse(url: str) -> URL:
     return parsed
 
 
-def _told(exc: BaseException) -> str:
-    """What the innermost cause says; the libraries wrap it without a word of their own."""
+def _innermost(exc: BaseException) -> BaseException:
     while exc.__cause__ is not None:
         exc = exc.__cause__
+    return exc
+
+
+def _told(exc: BaseException) -> str:
+    if isinstance(exc, OSError) and exc.errno is not None and exc.errno > 0:
+        return os.strerror(exc.errno)
     if isinstance(exc, OSError) and exc.strerror:
         return exc.strerror
     return str(exc) or type(exc).__name__

@@ -72,7 +72,7 @@ class LastingConnection:
             if connection is not None:
                 await _close(connection)
             if isinstance(exc, FOREIGN_ERRORS):
-                raise self._address.error(exc) from exc
+                raise self._address.error(exc, opened=connection is not None) from exc
             raise
         self._connection, self._broken = connection, broken
         self._up.set()

@@ -30,9 +30,13 @@ class _Tag:
 
 
 class Inbox:
-    """What has arrived and nobody has taken yet. Deliveries of a channel that is gone are forgotten."""
+    """What has arrived and nobody has taken yet.
 
-    def __init__(self, *, prefetch: int) -> None:
+    With a `prefetch` deliveries must be acknowledged, and those of a channel that is gone are forgotten, for
+    the broker delivers them again. Without one they count as acknowledged when they are sent.
+    """
+
+    def __init__(self, *, prefetch: int | None) -> None:
         self._prefetch = prefetch
         self._generation: _Generation | None = None
         self._arrived: deque[Delivery] = deque()
@@ -44,17 +48,19 @@ class Inbox:
         channel.close_callbacks.add(lambda *_: broken())
         raw = await channel.get_underlay_channel()
         raw.on_consumer_cancel_callbacks.add(lambda *_: broken())
-        await raw.basic_qos(prefetch_count=self._prefetch)
+        if self._prefetch is not None:
+            await raw.basic_qos(prefetch_count=self._prefetch)
         generation = self._generation = _Generation(raw)
 
         async def arrive(message: DeliveredMessage) -> None:
             self._arrive(generation, message)
 
-        await raw.basic_consume(queue, arrive)
+        await raw.basic_consume(queue, arrive, no_ack=self._prefetch is None)
 
     def detach(self) -> None:
         self._generation = None
-        self._arrived.clear()
+        if self._prefetch is not None:
+            self._arrived.clear()
 
     async def receive(self, most: int) -> list[Delivery]:
         while not self._arrived:
@@ -86,7 +92,8 @@ class Inbox:
         number = message.delivery_tag
         if generation is not self._generation or number is None:
             return
-        generation.unacknowledged[number] = None
+        if self._prefetch is not None:
+            generation.unacknowledged[number] = None
         self._arrived.append(_delivery(message, _Tag(generation, number)))
         self._news.set()
 

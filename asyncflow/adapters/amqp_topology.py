@@ -65,10 +65,14 @@ class Topology:
         await _declare_queue(connection, self.queue, rejects)
         async with connection.channel() as channel:
             raw = await channel.get_underlay_channel()
-            await raw.exchange_declare(self.exchange, exchange_type="direct", durable=True)
+            await declare_exchange(raw, self.exchange)
             for slot in range(SLOTS):
                 await raw.queue_bind(self.queue, self.exchange, _key_of_slot(slot), nowait=True)
             await raw.queue_bind(self.queue, self.exchange, self.callback_key)
+
+
+async def declare_exchange(channel: RawChannel, name: str) -> None:
+    await channel.exchange_declare(name, exchange_type="direct", durable=True)
 
 
 async def _declare_queue(connection: AbstractConnection, name: str, arguments: dict[str, str | int]) -> None:
