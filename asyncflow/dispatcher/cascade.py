@@ -32,6 +32,8 @@ class Rules:
     flows: Mapping[FlowName, Flow]
     new_id: Callable[[RunId, NodeName, int, int], TaskId]
     select: Callable[[FlowName, Selective], Selection]
+    opaque: frozenset[FlowName] = frozenset()
+    """Flows whose runs are begun and ended elsewhere: `StartChildRun` is then a command to the world."""
 
 
 class Cascade:
@@ -47,7 +49,8 @@ class Cascade:
         self.commands: list[Command] = []
         self.ended: list[EndRun] = []
         self.missing: set[RunId] = set()
-        self.questions: set[Question] = set()
+        self.questions: dict[Question, None] = {}
+        """In the order in which they came up: throttle slots are given in the order of the starts."""
         self._depths: dict[RunId, int] = {}
 
     @property
@@ -72,7 +75,7 @@ class Cascade:
             return  # for a run that never started
         decision = decide(flow, hot.run, event, self._context)
         if isinstance(decision, Needs):
-            self.questions.update(decision.questions)
+            self.questions.update(dict.fromkeys(decision.questions))
             return
         if not decision.facts:
             return
@@ -85,7 +88,7 @@ class Cascade:
     def _follow(self, run: Run, command: Command, at: float, events: deque[e.Event]) -> None:
         """Commands to other runs become events; the rest is for the world."""
         match command:
-            case StartChildRun():
+            case StartChildRun() if command.flow not in self._rules.opaque:
                 events.append(self._child_request(command, at))
             case CancelChildRun():
                 events.append(e.CancelRequested(at=at, run_id=RunId(command.id), reason=command.reason))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib
 import inspect
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Any, Protocol
 
 import anyio
 import anyio.from_thread
@@ -21,6 +21,12 @@ from asyncflow.model.names import FlowName, Json, NodeName, TaskId
 _THREADS = 32
 
 UserQuestion = PredicateOf | ItemsOf | ReuseOf
+
+
+class Pool(Protocol):
+    """The results of an edge's sources."""
+
+    def get(self, task_name: str) -> Json: ...
 
 
 class StoragePool:
@@ -47,24 +53,28 @@ class Functions:
     async def answer(self, question: UserQuestion) -> Answer:
         """The function's answer, or Raised with what it raised. Raises StorageError, for waiting may help."""
         try:
-            call = self._call_of(question)
-            return await anyio.to_thread.run_sync(call, limiter=self._limiter, abandon_on_cancel=True)
+            pool = StoragePool(self._reader, question.flow, dict(question.sources))
+            return await anyio.to_thread.run_sync(
+                lambda: answered(found(question.function), question, pool),
+                limiter=self._limiter,
+                abandon_on_cancel=True,
+            )
         except StorageError:
             raise
         except Exception as exc:  # noqa: BLE001  (whatever a user's function raises is the answer)
             return Raised(f"{question.function}: {type(exc).__name__}: {exc}")
 
-    def _call_of(self, question: UserQuestion) -> Callable[[], Json]:
-        pool = StoragePool(self._reader, question.flow, dict(question.sources))
-        node_args = jsontext.loads(question.node_args.encode())
-        match question:
-            case PredicateOf():
-                return lambda: _holds(found(question.function), question, pool, node_args)
-            case ItemsOf():
-                return lambda: _items(found(question.function)(pool, node_args))
-            case ReuseOf():
-                asked = list(question.requested)
-                return lambda: found(question.function)(question.flow, question.task, node_args, asked, pool)
+
+def answered(call: Callable[..., Any], question: UserQuestion, pool: Pool) -> Answer:
+    """What a user's function says to a question. Raises whatever it raises, and TypeError where JSON cannot say it."""
+    node_args = jsontext.loads(question.node_args.encode())
+    match question:
+        case PredicateOf():
+            return _holds(call, question, pool, node_args)
+        case ItemsOf():
+            return _items(call(pool, node_args))
+        case ReuseOf():
+            return call(question.flow, question.task, node_args, list(question.requested), pool)
 
 
 def found(function: Function) -> Callable[..., Any]:
@@ -75,7 +85,7 @@ def found(function: Function) -> Callable[..., Any]:
         raise FunctionError(f"cannot import {function}: {exc}") from exc
 
 
-def _holds(predicate: Callable[..., Any], question: PredicateOf, pool: StoragePool, node_args: Json) -> bool:
+def _holds(predicate: Callable[..., Any], question: PredicateOf, pool: Pool, node_args: Json) -> bool:
     given = jsontext.loads(question.args.encode())
     wanted = inspect.signature(predicate).parameters
     if "message" in wanted:
@@ -88,5 +98,6 @@ def _holds(predicate: Callable[..., Any], question: PredicateOf, pool: StoragePo
     return bool(predicate(**given))
 
 
-def _items(yielded: Any) -> list[Json]:
-    return [] if yielded is None else list(yielded)
+def _items(yielded: Any) -> Json:
+    """As they will stand in the journal: what JSON cannot say must be told here, not when it is committed."""
+    return [] if yielded is None else jsontext.loads(jsontext.dumps(list(yielded)))
