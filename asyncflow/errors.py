@@ -12,6 +12,7 @@ AsyncflowError
         BrokerError           the AMQP broker
         StoreError            the dispatcher's own store
             FencedError       another dispatcher owns this partition, or moved this run, meanwhile
+            StoreInUseError   another dispatcher has opened this store, which takes one only
         StorageError          a storage of task results
     NoDispatcherError         a request is durable in the broker, but no dispatcher has answered
     MissingResultError        a storage has no record of a task's result; waiting does not mend that
@@ -120,6 +121,10 @@ class StoreError(ConnectionFailedError):
 
 class FencedError(StoreError):
     """Another dispatcher owns this partition, or has moved this run, meanwhile."""
+
+
+class StoreInUseError(StoreError):
+    """Another dispatcher has opened this store, which takes one only."""
 
 
 class StorageError(ConnectionFailedError):

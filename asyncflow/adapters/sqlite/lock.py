@@ -6,7 +6,7 @@ import fcntl
 import os
 from pathlib import Path
 
-from asyncflow.errors import StoreError
+from asyncflow.errors import StoreInUseError
 
 
 class FileLock:
@@ -17,14 +17,14 @@ class FileLock:
         self._descriptor: int | None = None
 
     def acquire(self) -> None:
-        """Take the lock, or say in a StoreError who has it."""
+        """Take the lock, or say in a StoreInUseError who has it."""
         descriptor = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as exc:
             owner = os.read(descriptor, 32).decode("ascii", "replace").strip() or "unknown"
             os.close(descriptor)
-            raise StoreError(
+            raise StoreInUseError(
                 f"another dispatcher (process {owner}) uses this store: it holds {self._path}; "
                 "stop that one, or give this one another path"
             ) from exc
