@@ -29,8 +29,9 @@ _REMIND_SECONDS = 30.0
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Outcome:
-    """A run as the dispatcher reports it. `nodes` are dicts with "id", "name", "kind", "state", "attempt", "result",
-    "error" and, for sub-flows, "nodes"; `report` is the whole report as JSON.
+    """A run as the dispatcher reports it; `report` is the whole report as JSON.
+
+    `nodes` are dicts with "id", "name", "kind", "state", "attempt", "result", "error" and, for sub-flows, "nodes".
     """
 
     run_id: RunId

@@ -19,7 +19,11 @@ MAX_PARAMETERS = 5
 TABLES: frozenset[str] = frozenset()
 
 # Functions that mirror a foreign signature. "compat/asyncflow_celery/worker.py:FlowTask.__init__"
-FOREIGN_SIGNATURES: frozenset[str] = frozenset()
+FOREIGN_SIGNATURES: frozenset[str] = frozenset(
+    {
+        "asyncflow/client.py:Client.start",  # a keyword for each thing that a start can say
+    }
+)
 
 WORDS_THAT_SAY_NOTHING = {"base", "data", "helper", "helpers", "impl", "info", "manager", "process", "util", "utils"}
 

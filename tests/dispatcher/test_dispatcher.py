@@ -8,20 +8,20 @@ from typing import Any
 
 import anyio
 import pytest
-from asyncflow_celery.wire import CeleryCodec
 
 from asyncflow.adapters.clock import SystemClock
 from asyncflow.adapters.memory_store import MemoryStore
-from asyncflow.engine.selective import select
 from asyncflow.client import Client
 from asyncflow.config import load_mapping
 from asyncflow.dispatcher.dispatcher import Dispatcher, DispatcherSettings, Surroundings
 from asyncflow.dispatcher.outbox import OutboxSettings
+from asyncflow.engine.selective import select
 from asyncflow.errors import InvalidNodeArgsError, UnknownFlowError, UnknownRunError
 from asyncflow.model.run import Status
 from asyncflow.ports import Delivery
 from asyncflow.predicates import BUILT_INS
 from asyncflow.testing.broker import MemoryBroker, worked
+from asyncflow_celery.wire import CeleryCodec
 
 
 def plain(name: str, **more: Any) -> dict[str, Any]:

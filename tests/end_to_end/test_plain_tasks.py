@@ -1,0 +1,47 @@
+"""Plain Celery tasks on stock prefork workers, whatever their result backend."""
+
+from __future__ import annotations
+
+import pytest
+
+from asyncflow.model.run import Status
+from tests.end_to_end.conftest import Serve, StartWorker, flow, plain
+
+pytestmark = pytest.mark.timeout(120)
+
+CHAIN = flow(
+    {"from": [], "to": "add"},
+    {"from": "add", "to": "greet", "condition": {"name": "isInt"}, "node_args": {"name": "results.add"}},
+    {"from": "greet", "to": ["sleep", "fail"], "node_args": {"seconds": {"value": 0}, "why": "results.greet"}},
+    {"from": "ignored", "to": "retry_itself", "node_args": {}},
+    failures=[{"nodes": "fail", "fallback": "ignored"}],
+    tasks=[
+        plain("add"),
+        plain("greet"),
+        plain("sleep", args=["node_args.seconds"]),
+        plain("fail", args=["node_args.why"]),
+        plain("ignored", args=[]),
+        plain("retry_itself"),
+    ],
+)
+
+
+@pytest.mark.parametrize("backend", ["rpc://", "redis", "disabled"])
+async def test_a_flow_ends_right_on_every_result_backend(
+    backend: str, serve: Serve, start_worker: StartWorker, request: pytest.FixtureRequest
+) -> None:
+    url = {"redis": lambda: request.getfixturevalue("redis_server").url()}.get(backend, lambda: backend)()
+    start_worker("disabled://" if backend == "disabled" else url)
+    async with serve(CHAIN) as client:
+        outcome = await (await client.start("flow", {"x": 2, "y": 3})).wait(timeout=30)
+    assert outcome.state is Status.SUCCEEDED, outcome.report
+    assert outcome.results("add") == [5]
+    assert outcome.results("greet") == ["hello 5"]
+    assert outcome.results("ignored") == ["kept anyway"]
+    assert outcome.results("retry_itself") == [2]
+    [failed] = [node for node in outcome.nodes if node["name"] == "fail"]
+    assert failed["handled"]
+    if backend == "rpc://":
+        assert failed["error"]["type"] == "ValueError"
+        assert failed["error"]["message"] == "hello 5"
+        assert "Traceback" in failed["error"]["traceback"]
