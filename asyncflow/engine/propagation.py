@@ -73,19 +73,19 @@ def _tree(flow: Flow, run: Run, names: Mapping[NodeName, Ids], what: str) -> dic
     tree: dict[str, Json] = {}
     for name, ids in names.items():
         if isinstance(flow.nodes[name], SubFlow):
-            tree[name] = _merged(_reported(run, id, what) for id in ids)
+            tree[name] = merged_trees(_reported(run, id, what) for id in ids)
         else:
             tree[name] = list(ids)
     return tree
 
 
-def _merged(trees: Iterable[Tree]) -> dict[str, Json]:
+def merged_trees(trees: Iterable[Tree]) -> dict[str, Json]:
     """Instances of the same sub-flow become one tree."""
     merged: dict[str, Json] = {}
     for tree in trees:
         for name, inside in tree.items():
             if isinstance(inside, Mapping):
-                merged[name] = _merged([merged.get(name, {}), inside])
+                merged[name] = merged_trees([merged.get(name, {}), inside])
             else:
                 merged[name] = [*merged.get(name, []), *inside]
     return merged
