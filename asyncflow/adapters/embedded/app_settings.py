@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -10,8 +11,9 @@ from celery import Celery, _state
 from celery.app.utils import Settings
 from kombu import pools
 
-from asyncflow.adapters.embedded.hub import Session
+from asyncflow.adapters.embedded.session import Session
 from asyncflow.adapters.embedded.transport import Transport
+from asyncflow.errors import BrokerError
 
 _CACHES = ("amqp", "control", "events")
 """Properties of an app that keep what they have read from its settings."""
@@ -35,33 +37,55 @@ class EmbeddedSettings(Settings):  # type: ignore[misc]  # celery ships no types
 def embedded_settings(app: Celery, session: Session) -> Iterator[None]:
     """Lead the app to the hub, and make it the default app of the process.
 
-    Connections and backends that it has made before are put aside, and are its own again afterwards.
+    Connections and backends that it has made before are put aside, and are its own again afterwards; where a task runs
+    on after the worker has ended, after that task: it must not report, nor retry, on the user's broker.
     """
-    if isinstance(app.conf.finalize(), EmbeddedSettings):
-        raise RuntimeError(  # noqa: TRY004  (the type tells of a state)
-            f"the Celery app {app.main!r} serves an embedded worker already; make an app of its own"
-        )
-    before = {name: getattr(app, name) for name in ("_conf", "_pool", "_backend_cache")}
-    caches = {name: app.__dict__.pop(name) for name in _CACHES if name in app.__dict__}
-    default_app, joins_block = _state.default_app, _state.task_join_will_block()
-    app.__dict__.update(_conf=_settings(app.conf, session), _pool=None, _backend_cache=None)
-    _state.set_default_app(app)
+    settings = app.conf.finalize()
+    if isinstance(settings, EmbeddedSettings):
+        loan: _Loan = settings.__dict__["loan"]
+        if not loan.session.ended:
+            raise BrokerError(f"the Celery app {app.main!r} serves an embedded worker already; make an app of its own")
+        loan.give_back()
+    loan = _Loan(app, session)
     try:
         yield
     finally:
-        _forget_connections(app)
-        _state.set_default_app(default_app)
-        _state._set_task_join_will_block(joins_block)  # noqa: SLF001  (there is no public way)
+        session.after_last_task(loan.give_back)
+
+
+class _Loan:
+    """An app in our hands, and all that is to be given back with it."""
+
+    def __init__(self, app: Celery, session: Session) -> None:
+        self.session = session
+        self._app = app
+        self._own = {name: getattr(app, name) for name in ("_conf", "_pool", "_backend_cache")}
+        self._own.update({name: vars(app).pop(name) for name in _CACHES if name in vars(app)})
+        self._default_app = _state.default_app
+        self._joins_block = _state.task_join_will_block()
+        self._once = threading.Lock()
+        settings = _settings(app.conf, session)
+        settings.__dict__["loan"] = self
+        vars(app).update(_conf=settings, _pool=None, _backend_cache=None)
+        _state.set_default_app(app)
+
+    def give_back(self) -> None:
+        if not self._once.acquire(blocking=False):
+            return
+        _forget_connections(self._app)
+        if _state.default_app is self._app:
+            _state.set_default_app(self._default_app)
+        _state._set_task_join_will_block(self._joins_block)  # noqa: SLF001  (there is no public way)
         for name in _CACHES:
-            app.__dict__.pop(name, None)
-        app.__dict__.update(caches, **before)
+            vars(self._app).pop(name, None)
+        vars(self._app).update(self._own)
 
 
 def _settings(theirs: Any, session: Session) -> EmbeddedSettings:
     settings = EmbeddedSettings({}, theirs.maps, vars(theirs)["_keys"], theirs.prefix)
     settings.__dict__["key_t"] = theirs.key_t
     settings.update(
-        broker_url="memory://",
+        broker_url="memory://localhost",
         broker_transport=Transport,
         broker_transport_options={"session": session},
         broker_use_ssl=False,

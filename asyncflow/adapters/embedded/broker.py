@@ -16,7 +16,8 @@ from typing import Any, Self
 
 from kombu.connection import Connection
 
-from asyncflow.adapters.embedded.hub import Hub, Raw, Session
+from asyncflow.adapters.embedded.hub import Hub, Raw
+from asyncflow.adapters.embedded.session import Session
 from asyncflow.adapters.embedded.transport import Transport
 from asyncflow.errors import BrokerError
 from asyncflow.model import jsontext
@@ -52,7 +53,7 @@ class EmbeddedBroker:
         self._arrived = asyncio.Event()
         self._waking = False
         options = {"session": Session(self.hub)}
-        self._connection = Connection("memory://", transport=Transport, transport_options=options)  # type: ignore[no-untyped-call]  # kombu has few types
+        self._connection = Connection("memory://localhost", transport=Transport, transport_options=options)  # type: ignore[no-untyped-call]  # kombu has few types
         self._channel = self._connection.channel()
         self._channel.exchange_declare(CALLBACK_EXCHANGE, type="direct", durable=True)
         self._channel.queue_declare(self._queue, durable=True)

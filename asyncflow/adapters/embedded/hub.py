@@ -100,16 +100,3 @@ class Hub:
     def _wake(self) -> None:
         self._wakes += 1
         self._changed.notify_all()
-
-
-class Session:
-    """One worker's time at a hub."""
-
-    def __init__(self, hub: Hub) -> None:
-        self.hub = hub
-        self.ended = False
-
-    def end(self) -> None:
-        """Ask the worker to stop; it hears it at once."""
-        self.ended = True
-        self.hub.wake()

@@ -7,18 +7,11 @@ from __future__ import annotations
 
 import logging
 import sys
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any, TextIO, cast
 
-_of_thread = threading.local()
-"""Says of each thread whether it runs tasks; nothing else is kept here."""
-
-
-def quiet_thread() -> None:
-    """Send what this thread prints to standard error, while `tasks_print_to_stderr` is on."""
-    _of_thread.runs_tasks = True
+from asyncflow.adapters.embedded.session import runs_task
 
 
 class _Outlet:
@@ -28,7 +21,7 @@ class _Outlet:
         self._stdout = stdout
 
     def __getattr__(self, name: str) -> Any:
-        return getattr(sys.stderr if getattr(_of_thread, "runs_tasks", False) else self._stdout, name)
+        return getattr(sys.stderr if runs_task() else self._stdout, name)
 
     def __iter__(self) -> Iterator[str]:
         return iter(self._stdout)

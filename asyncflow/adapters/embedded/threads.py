@@ -7,17 +7,19 @@ These threads are daemons: whoever closes the worker waits for them briefly, and
 from __future__ import annotations
 
 import logging
+import os
 import queue
 import threading
 import time
 from collections.abc import Callable, Mapping
 from typing import Any, TypeAlias
 
-from celery.concurrency.base import BasePool, apply_target
+from billiard.einfo import ExceptionInfo
+from billiard.exceptions import WorkerLostError
+from celery.concurrency.base import BasePool
 from celery.utils import timer2
 
-from asyncflow.adapters.embedded.hub import Session
-from asyncflow.adapters.embedded.output import quiet_thread
+from asyncflow.adapters.embedded.session import Session, TaskThread
 
 GRACE = 0.5
 """Seconds that closing waits for tasks that run."""
@@ -52,21 +54,21 @@ class TaskThreads(BasePool):  # type: ignore[misc]  # celery ships no types
     def on_apply(
         self, target: Callable[..., Any], args: tuple[Any, ...], kwargs: Mapping[str, Any], **options: Any
     ) -> None:
-        callback, accepted = options.get("callback"), options.get("accept_callback")
         with self._counting:
             self._busy += 1
             lacking = self._busy > len(self._threads) and len(self._threads) < self.limit
         if lacking:
-            thread = threading.Thread(target=self._work, name=f"asyncflow-task-{len(self._threads)}", daemon=True)
+            thread = TaskThread(self._session, self._work, f"asyncflow-task-{len(self._threads)}")
             self._threads.append(thread)
             thread.start()
-        self._jobs.put(lambda: apply_target(target, args, kwargs, callback, accepted))
+        self._jobs.put(lambda: _run(lambda: target(*args, **kwargs), **options))
 
     def on_stop(self) -> None:
         self._leave()
         deadline = time.monotonic() + GRACE
         for thread in self._threads:
             thread.join(max(0.0, deadline - time.monotonic()))
+        self._session.abandoned = True
 
     def on_terminate(self) -> None:
         self._leave()
@@ -86,18 +88,42 @@ class TaskThreads(BasePool):  # type: ignore[misc]  # celery ships no types
 
     def _work(self) -> None:
         self.app.set_current()
-        quiet_thread()
         while (job := self._jobs.get()) is not None:
+            self._session.task_begins()
             try:
                 job()
-            except BaseException:  # Celery reports what tasks raise; whatever gets here must not end the thread
-                logger.exception("a task broke its worker's machinery; no result of it may come")
+            except BaseException:  # Celery's own, reporting on the task: it must not end the thread
+                logger.exception("the outcome of a task cannot be told; its attempt stays without a verdict")
             with self._counting:
                 self._busy -= 1
-            self._session.hub.wake()  # the worker's loop may have acknowledgements to send
+            self._session.task_ends()
 
     def _get_info(self) -> dict[str, Any]:
         return {**super()._get_info(), "threads": len(self._threads)}
+
+
+def _run(
+    call: Callable[[], Any],
+    *,
+    accept_callback: Callable[[int, float], None],
+    callback: Callable[[Any], None],
+    error_callback: Callable[[ExceptionInfo], None],
+    **options: Any,
+) -> None:
+    """Run a task, and tell Celery how it ended.
+
+    A task that exits has lost its worker, as in a pool of processes. (Celery's own pool of threads forgets the task.)
+    """
+    accept_callback(os.getpid(), time.monotonic())
+    try:
+        outcome = call()
+    except Exception:  # noqa: BLE001  (what gets past Celery's tracing, which catches what tasks raise)
+        error_callback(ExceptionInfo())
+    except BaseException as exc:  # noqa: BLE001  (the task must not end this thread)
+        lost = WorkerLostError(f"the task has exited: {exc!r}")
+        error_callback(ExceptionInfo((WorkerLostError, lost, exc.__traceback__)))
+    else:
+        callback(outcome)
 
 
 def _nothing() -> None:

@@ -12,7 +12,8 @@ from typing import Any
 from celery.exceptions import WorkerShutdown
 from kombu.transport import virtual
 
-from asyncflow.adapters.embedded.hub import Hub, Raw, Session
+from asyncflow.adapters.embedded.hub import Hub, Raw
+from asyncflow.adapters.embedded.session import Session, is_abandoned
 
 
 class Channel(virtual.Channel):
@@ -70,11 +71,12 @@ class Channel(virtual.Channel):
         return message
 
     def _put(self, queue: str, message: Raw, **options: Any) -> None:
-        self._hub.put(queue, message)
+        if not is_abandoned():
+            self._hub.put(queue, message)
 
     def _put_fanout(self, exchange: str, message: Raw, routing_key: str, **options: Any) -> None:
         for queue in self.queues_for(exchange, routing_key):
-            self._hub.put(queue, message)
+            self._put(queue, message)
 
 
 class Transport(virtual.Transport):

@@ -12,8 +12,8 @@ from celery.worker import WorkController
 
 from asyncflow.adapters.embedded.app_settings import embedded_settings
 from asyncflow.adapters.embedded.broker import EmbeddedBroker
-from asyncflow.adapters.embedded.hub import Session
 from asyncflow.adapters.embedded.output import celery_logs, tasks_print_to_stderr
+from asyncflow.adapters.embedded.session import Session
 from asyncflow.adapters.embedded.threads import TaskThreads
 from asyncflow.errors import BrokerError
 
