@@ -1,0 +1,73 @@
+"""Runs one flow task on a worker: finds its class, makes it, runs it, stores what it returns."""
+
+from __future__ import annotations
+
+import asyncio
+import importlib
+import inspect
+from collections.abc import Callable, Mapping
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import fastjsonschema
+import orjson
+
+from asyncflow.model.flow import Task
+from asyncflow.model.names import FlowName, Json, TaskId
+from asyncflow_celery.flow_task import FlowTask, Place
+
+
+class ValidationError(Exception):
+    """A task returned what its `output_schema` does not allow."""
+
+
+def run(place: Place, call: Mapping[str, Json], id: str) -> Json:
+    """Run the task that a message calls for, and return what the dispatcher is to keep of its result.
+
+    Raises whatever the task raises.
+    """
+    task = place.declared.task(call["task_name"])
+    node_args = call["node_args"]
+    made = _make(_class_of(task), call, id)
+    if isinstance(made, FlowTask):
+        made._place = place  # noqa: SLF001  (beside the constructor, which subclasses may have overridden)
+    result = made.run(node_args)
+    if inspect.iscoroutine(result):
+        result = asyncio.run(result)
+    _validate(task, result)
+    if task.storage is None:
+        return result
+    place.declared.storages.of(task).store(task, FlowName(call["flow_name"]), TaskId(id), node_args, result)
+    return None
+
+
+def _class_of(task: Task) -> Any:
+    return getattr(importlib.import_module(task.module), task.classname or task.name)
+
+
+def _make(kind: Any, call: Mapping[str, Json], id: str) -> Any:
+    """Make the object with Selinon's arguments where its constructor takes them, else with none."""
+    arguments = {name: call[name] for name in ("flow_name", "task_name", "parent", "dispatcher_id")}
+    arguments["task_id"] = id
+    try:
+        inspect.signature(kind).bind(**arguments)
+    except (TypeError, ValueError):
+        return kind()
+    return kind(**arguments)
+
+
+def _validate(task: Task, result: Json) -> None:
+    if task.output_schema is None:
+        return
+    try:
+        _validator(task.output_schema)(result)
+    except fastjsonschema.JsonSchemaValueException as exc:
+        raise ValidationError(f"the result does not fit {task.output_schema}: {exc.message}") from exc
+
+
+@cache
+def _validator(path: str) -> Callable[[Json], Any]:
+    """Relative to the worker's working directory, as under Selinon."""
+    validate: Callable[[Json], Any] = fastjsonschema.compile(orjson.loads(Path(path).read_bytes()))
+    return validate

@@ -1,0 +1,40 @@
+"""The worker plugin: importing this module registers the task that runs flow tasks.
+
+`include = ["asyncflow_celery.worker"]` in the Celery app is all that a worker needs, beside the environment
+variable ASYNCFLOW_CONFIG with the paths of the flows' configuration.
+"""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from typing import Any
+
+from celery import shared_task
+from celery.signals import worker_init
+
+from asyncflow.model.names import Json
+from asyncflow_celery.execution import run
+from asyncflow_celery.flow_task import Place, RetryRequested
+from asyncflow_celery.local import LOCAL, NotConfiguredError
+from asyncflow_celery.wire import FLOW_TASK
+
+
+# Acknowledged late, so that a worker that vanishes does not take the tasks it was at with it. Any of these
+# can be set otherwise with Celery's `task_annotations`.
+@shared_task(bind=True, name=FLOW_TASK, max_retries=None, ignore_result=False, acks_late=True)  # type: ignore[untyped-decorator]  # celery ships no types
+def run_flow_task(self: Any, **call: Json) -> Json:
+    """Run the flow task that a message of the dispatcher names. Other keys than those known are a newer dispatcher's."""
+    place = Place(declared=LOCAL.declared(), attempt=call.get("attempt", 1), results=call.get("results") or {})
+    try:
+        return run(place, call, self.request.id)
+    except RetryRequested as exc:
+        wait = exc.countdown
+    # Outside of the handler: Celery would take the exception at hand for the reason.
+    raise self.retry(countdown=wait)
+
+
+@worker_init.connect  # type: ignore[untyped-decorator]  # celery ships no types
+def load_configuration(**_: Any) -> None:
+    """Before the pool forks, so that its processes share one copy; what is wrong with it is in the log then."""
+    with suppress(NotConfiguredError):
+        LOCAL.declared()
