@@ -13,7 +13,7 @@ from asyncflow.config.report import did_you_mean
 from asyncflow.config.scope import Scope
 from asyncflow.config.tree import Series, Table
 from asyncflow.errors import Place
-from asyncflow.model.condition import And, Condition, Expression, Function, Not, Or, Predicate
+from asyncflow.model.condition import ALWAYS, And, Condition, Expression, Function, Not, Or, Predicate
 from asyncflow.model.names import Json, NodeName
 
 _OPERATORS = ("name", "expr", "or", "not", "and")
@@ -39,11 +39,16 @@ class ConditionReader:
         self._is_fallback = is_fallback
         self.asked: list[Asked] = []
 
+    def of(self, fields: Fields) -> Condition:
+        """The condition of an edge or a fallback; one that is wrong is reported, and stands for none."""
+        found = fields.get("condition")
+        return ALWAYS if found is None else self.read(found, fields.place("condition")) or ALWAYS
+
     def read(self, value: Json, place: Place) -> Condition | None:
         """The condition; None when it is wrong, which is reported."""
         if isinstance(value, str) and value:
             table = Table(place.file, (place.line - 1, place.column - 1, place.end_line - 1, place.end_column - 1))
-            table.put("name", value, table.span, table.span)
+            table.put("name", value, (table.span, table.span))
             return self._predicate(Fields(table, {"name": value}, {}))
         if not isinstance(value, Table):
             self._add("F404", f"a condition must be a table, not {words_for(value)}", place)
@@ -87,7 +92,7 @@ class ConditionReader:
         if name is None:
             return None
         place, builtins = fields.place("name"), self._scope.builtins
-        args: Mapping[str, Json] = fields.get("args", {})
+        args: Mapping[str, Json] = fields.get("args") or {}
         built_in = builtins.pure.get(name) or builtins.outside.get(name)
         module = self._scope.predicates_module
         if built_in is None or name in self._scope.redefined:

@@ -12,7 +12,6 @@ from asyncflow.config.scope import Scope
 from asyncflow.config.templates import Read, TemplateReader
 from asyncflow.config.tree import Table
 from asyncflow.errors import Place
-from asyncflow.model.condition import ALWAYS
 from asyncflow.model.flow import Edge, Foreach, Selective, Template
 from asyncflow.model.names import FlowName, NodeName
 
@@ -42,13 +41,13 @@ def read_edge(index: int, table: Table, scope: Scope) -> ReadEdge | None:
     _check_sources_differ(sources, scope)
     source_names = tuple(NodeName(name) for name, _ in sources)
     conditions = ConditionReader(scope, source_names)
-    condition = conditions.read(fields.get("condition"), fields.place("condition")) if "condition" in fields else ALWAYS
+    condition = conditions.of(fields)
     templates = TemplateReader(scope.report)
     edge = Edge(
         index=index,
         sources=source_names,
         targets=tuple(NodeName(name) for name, _ in targets),
-        condition=condition or ALWAYS,
+        condition=condition,
         foreach=_foreach(fields, scope),
         selective=_selective(fields, scope),
         at_least=_at_least(fields, len(sources), scope),

@@ -40,7 +40,7 @@ def read_expression(source: str, place: Place, report: Report) -> Expression | N
     for name in unknown:
         message = f"the expression reads `{name}`, but there are only `results` and `node_args`"
         hint = did_you_mean(name, _ROOTS) or f"write results.TASK.{name} or node_args.{name}"
-        report.add("F411", message, place, hint=hint)
+        report.add("F411", message, place_in(source, place, source.find(name), len(name)), hint=hint)
     if unknown:
         return None
     return Expression(source=source, nodes=tuple(map(NodeName, results_in(source))), call=_call_of(program.execute))

@@ -9,7 +9,6 @@ from asyncflow.config.fields import Fields, read_fields, tables_in
 from asyncflow.config.flow_sections import FAILURE
 from asyncflow.config.scope import Scope
 from asyncflow.config.tree import Table
-from asyncflow.model.condition import ALWAYS
 from asyncflow.model.flow import Fallback
 from asyncflow.model.names import NodeName
 
@@ -38,10 +37,10 @@ def _read_fallback(index: int, table: Table, scope: Scope) -> ReadFallback | Non
         scope.check_node(name, place, "F501")
     scope.used_tasks.update(name for name, _ in targets)
     conditions = ConditionReader(scope, (), is_fallback=True)
-    condition = conditions.read(fields.get("condition"), fields.place("condition")) if "condition" in fields else ALWAYS
+    condition = conditions.of(fields)
     for asked in conditions.asked:
         message = "the condition of a fallback cannot read results"
-        hint = "only node args can be looked at here: predicates whose names begin with `args`"
+        hint = "only `node_args` can be looked at here"
         scope.report.add("F503", message, asked.place, hint=hint)
     propagates = fields.get("propagate_failure", False)
     if propagates and fields.get("fallback") is True:
@@ -59,7 +58,7 @@ def _read_fallback(index: int, table: Table, scope: Scope) -> ReadFallback | Non
         index=index,
         nodes=names,
         targets=tuple(NodeName(name) for name, _ in targets),
-        condition=condition or ALWAYS,
+        condition=condition,
         propagate_failure=propagates,
     )
     return ReadFallback(fallback, fields)

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from asyncflow.config.report import Report
+from asyncflow.config.tree import place_of_file
 
 _SUFFIXES = (".yaml", ".yml")
 
@@ -33,7 +34,7 @@ def _files_of(path: Path, report: Report) -> Iterator[Path]:
     found = sorted(_visible(path))
     if not found:
         hint = "files must end in .yaml or .yml; hidden ones are skipped"
-        report.add("F110", f"the folder {path} holds no YAML file", None, hint=hint)
+        report.add("F110", f"the folder {path} holds no YAML file", place_of_file(str(path)), hint=hint)
     yield from found
 
 
@@ -49,8 +50,8 @@ def _text_of(file: Path, report: Report) -> str | None:
         return file.read_bytes().decode("utf-8-sig")
     except UnicodeDecodeError as error:
         message = f"{file} is not UTF-8: byte {error.start} is 0x{error.object[error.start]:02x}"
-        report.add("F102", message, None, hint="save it as UTF-8")
+        report.add("F102", message, place_of_file(str(file)), hint="save it as UTF-8")
     except OSError as error:
         reason = (error.strerror or type(error).__name__).lower()
-        report.add("F101", f"{file} cannot be read: {reason}", None)
+        report.add("F101", f"{file} cannot be read: {reason}", place_of_file(str(file)))
     return None

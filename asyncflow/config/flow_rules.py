@@ -24,6 +24,7 @@ class FlowRules:
         self._check_eager()
         self._check_first()
         self._check_told()
+        self._check_items()
         for each in self._read.edges:
             if each.edge.selective is not None and self._known.is_known(each.edge.targets[0]):
                 self._check_selective(each.edge.targets[0], each.fields.get("selective"))
@@ -92,6 +93,18 @@ class FlowRules:
                     message = f"`{name}` does not learn what finished in `{min(told)}`"
                     hint = f"add `{name}` to `propagate_parent`"
                     self._add("F321", message, each.place_of(name, "to"), hint=hint)
+
+    def _check_items(self) -> None:
+        for each in self._read.edges:
+            if each.edge.foreach is None or not each.edge.foreach.propagate_result:
+                continue
+            for name in each.edge.targets:
+                if name in self._flow.propagate_node_args:
+                    message = f"`{name}` would get both the items of `foreach` and the flow's node args"
+                    related = (self._read.fields.key_place("propagate_node_args"), "the node args")
+                    hint = "drop `propagate_result`, or name only other flows in `propagate_node_args`"
+                    place = each.place_of(name, "to")
+                    self._scope.report.contrast("F317", message, place, related=related, hint=hint)
 
     def _check_selective(self, target: NodeName, table: Table) -> None:
         follows = bool(table.get("follow_subflows", False))

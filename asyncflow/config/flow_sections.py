@@ -46,7 +46,7 @@ EDGE = Section(
     keys=(
         required("from", kinds.NAMES_OR_NOTHING, "The nodes that must finish; empty: the edge starts the flow."),
         required("to", kinds.TARGETS, "The nodes to start; a name twice is started twice."),
-        optional("condition", kinds.CONDITION, "Start the targets only when this holds."),
+        optional("condition", kinds.CONDITION_OR_NOTHING, "Start the targets only when this holds."),
         optional(
             "foreach", kinds.table_of("foreach", "a table"), "Start the targets once for every item of a function."
         ),
@@ -94,7 +94,7 @@ FAILURE = Section(
     keys=(
         required("nodes", kinds.TARGETS, "The nodes that must all have failed."),
         required("fallback", kinds.FALLBACK, "The nodes to start; true: nothing, the failure counts as handled."),
-        optional("condition", kinds.CONDITION, "Only when this holds; it may look at the node args."),
+        optional("condition", kinds.CONDITION_OR_NOTHING, "Only when this holds; it may look at the node args."),
         optional("propagate_failure", kinds.BOOL, "The flow fails after the fallback has run."),
     ),
 )
@@ -107,7 +107,7 @@ LEAF = Section(
         optional("node", kinds.TEXT, "The source whose result the predicate looks at."),
         optional("task", kinds.TEXT, "The task inside the sub-flow `node`."),
         optional("instances", kinds.choice("any", "all"), "Whether it must hold for any or for all runs of `task`."),
-        optional("args", kinds.OBJECT, "The arguments of the predicate."),
+        optional("args", kinds.OBJECT_OR_NOTHING, "The arguments of the predicate."),
         optional("and", kinds.CONDITIONS, "All of these hold."),
         optional("or", kinds.CONDITIONS, "One of these holds."),
         optional("not", kinds.CONDITION, "This does not hold."),

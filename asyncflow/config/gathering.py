@@ -10,7 +10,7 @@ from asyncflow.config.kinds import IDENTIFIER
 from asyncflow.config.report import Report, did_you_mean
 from asyncflow.config.scope import Scope
 from asyncflow.config.sections import FILE, STORAGE, TASK, Section
-from asyncflow.config.tree import Series, Table
+from asyncflow.config.tree import Series, Table, place_of_file
 from asyncflow.errors import Place
 from asyncflow.model.names import Json
 
@@ -33,11 +33,7 @@ def gather(files: dict[str, Json], report: Report) -> Parts:
         if isinstance(value, Table):
             _gather_file(value, parts, report)
         else:
-            place = (
-                value.place
-                if isinstance(value, Series)
-                else Place(file=file, line=1, column=1, end_line=1, end_column=2)
-            )
+            place = value.place if isinstance(value, Series) else place_of_file(file)
             hint = "a file holds `tasks`, `flows`, `storages`, `global` or `flow-definitions`"
             report.add("F112", f"the file holds {words_for(value)}, and must hold a table", place, hint=hint)
     for again in parts.globals[1:]:
@@ -93,7 +89,7 @@ def _gather_file(table: Table, parts: Parts, report: Report) -> None:
     known = Table(table.file, table.span)
     for key, value in table.items():
         if key in FILE.spellings:
-            known.put(key, value, table.key_spans[key], table.spans[key])
+            known.put(key, value, table.spans[key])
         elif not key.startswith("x-"):
             hint = did_you_mean(key, FILE.spellings) or "name it x-... if it only holds anchors"
             report.add("F115", f"`{key}` is not a part of a configuration", table.key_place(key), hint=hint)

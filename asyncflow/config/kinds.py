@@ -132,6 +132,8 @@ CONDITION = Kind(
     accepts=lambda value: isinstance(value, dict) or is_text(value),
     schema={"$ref": "#/definitions/condition"},
 )
+CONDITION_OR_NOTHING = _either(CONDITION, NOTHING)
+OBJECT_OR_NOTHING = _either(OBJECT, NOTHING)
 TEMPLATE = Kind(
     words="a JMESPath, {from: task}, {value: literal}, a number, true, false, or a table of these",
     accepts=lambda value: not isinstance(value, list),

@@ -15,6 +15,7 @@ class KnownFlows:
     def __init__(self, flows: Mapping[FlowName, ReadFlow], scope: Scope) -> None:
         self._flows = flows
         self._scope = scope
+        self._inside: dict[FlowName, frozenset[NodeName]] = {}
         self._startable: dict[FlowName, frozenset[NodeName]] = {}
 
     def is_known(self, name: str) -> bool:
@@ -37,6 +38,11 @@ class KnownFlows:
 
     def tasks_inside(self, name: FlowName) -> frozenset[NodeName]:
         """Every task that can run in a flow or in flows inside it, fallbacks included."""
+        if name not in self._inside:
+            self._inside[name] = self._tasks_inside(name)
+        return self._inside[name]
+
+    def _tasks_inside(self, name: FlowName) -> frozenset[NodeName]:
         found: set[NodeName] = set()
         waiting, seen = [name], {name}
         while waiting:
@@ -55,9 +61,9 @@ class KnownFlows:
         if task is None:
             return ""
         if task.storage_readonly:
-            return "its results are not kept: it has `storage_readonly`"
+            return "with `storage_readonly` it is not kept"
         if task.kind is TaskKind.SELINON and task.storage is None:
-            return "its results are not kept: a Selinon worker keeps them in a storage only"
+            return "Selinon's workers keep results in storages only"
         return ""
 
     def _startable_in(self, name: FlowName) -> frozenset[NodeName]:

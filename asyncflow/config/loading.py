@@ -18,7 +18,7 @@ from asyncflow.config.report import Report
 from asyncflow.config.scope import Scope
 from asyncflow.config.storages import read_storage
 from asyncflow.config.tasks import read_task
-from asyncflow.config.tree import Table
+from asyncflow.config.tree import Table, place_of_file
 from asyncflow.config.yaml_text import read_text
 from asyncflow.errors import ConfigurationError, Problem, Severity
 from asyncflow.model.condition import BuiltIns
@@ -104,7 +104,7 @@ def load_mapping(
         try:
             sources[name] = _written(each)
         except TypeError as error:
-            report.add("F116", f"{name} holds more than JSON can say: {error}", None)
+            report.add("F116", f"{name} holds more than JSON can say: {error}", place_of_file(name))
     scope = Scope(report=report, environ=environ, builtins=builtins, selinon_builtins=selinon_builtins)
     return _Loader(scope, importer).check(sources).or_raise()
 
@@ -128,6 +128,11 @@ def _as_json(value: object) -> Json:
     raise TypeError(f"{type(value).__name__} {value!r}")
 
 
+_UNREAD = frozenset({"F101", "F102"})
+_NEEDS_ALL_FILES = frozenset({"F206", "F217", "F218", "F222", "F301", "F302", "F304", "F307", "F501"})
+"""What is said of names that nothing declares, and of what nothing names."""
+
+
 class _Loader:
     def __init__(self, scope: Scope, importer: Importer | None) -> None:
         self._scope = scope
@@ -138,7 +143,7 @@ class _Loader:
         values = {file: self._value(file, text) for file, text in sources.items()}
         parts = gather({file: value for file, value in values.items() if value is not None}, self._report)
         configuration = self._configuration(parts)
-        problems = self._report.sorted()
+        problems = self._report.sorted(without=_NEEDS_ALL_FILES if self._is_incomplete(values) else frozenset())
         loaded = None
         if configuration is not None and not self._report.has_errors:
             loaded = Loaded(
@@ -149,11 +154,15 @@ class _Loader:
             )
         return Checked(loaded=loaded, problems=problems, sources=sources)
 
+    def _is_incomplete(self, values: Mapping[str, Json]) -> bool:
+        """Whether some file could not be read, so that what seems unknown may stand there."""
+        return None in values.values() or any(problem.code in _UNREAD for problem in self._report.problems)
+
     def _value(self, file: str, text: str) -> Json:
         before = len(self._report.problems)
         value = read_text(file, text, self._report)
-        if value is None and len(self._report.problems) == before:
-            self._report.add("F111", f"{file} is empty", None)
+        if value is None and not self._report.has_errors_since(before):
+            self._report.add("F111", "the file is empty", place_of_file(file))
         return value
 
     def _configuration(self, parts: Parts) -> Configuration | None:

@@ -27,9 +27,10 @@ class ReachabilityCheck:
                 "F601", f"nothing starts the flow `{flow.name}`", self._read.fields.key_place("edges"), hint=hint
             )
             return
-        self._check_cycles()
         possible = [edge for edge in flow.edges if constant(edge.condition) is not False]
-        if len(possible) == len(flow.edges) and len(Reach(flow, possible).started) == len(flow.nodes):
+        really = Reach(flow, possible).started
+        self._check_cycles(really)
+        if len(possible) == len(flow.edges) and len(really) == len(flow.nodes):
             self._check_fallbacks(frozenset(flow.nodes))
             return
         broken = self._report_roots()
@@ -100,9 +101,10 @@ class ReachabilityCheck:
                 if why:
                     self._report.add("F506", f"the fallback can never run: {why}", place)
 
-    def _check_cycles(self) -> None:
+    def _check_cycles(self, started: set[NodeName]) -> None:
         after: dict[NodeName, list[NodeName]] = {}
-        endless = [read for read in self._read.edges if always_fires(read.edge) and read.edge.at_least is None]
+        firing = [read for read in self._read.edges if started.issuperset(read.edge.sources)]
+        endless = [read for read in firing if always_fires(read.edge) and read.edge.at_least is None]
         for read in endless:
             for name in read.edge.sources:
                 after.setdefault(name, []).extend(read.edge.targets)

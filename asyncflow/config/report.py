@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field, replace
 from difflib import get_close_matches
 
 from asyncflow.config.rules import CODES
 from asyncflow.errors import Place, Problem, Severity
+
+_MISREAD = frozenset({"F107", "F109"})
 
 
 @dataclass(slots=True)
@@ -40,9 +42,18 @@ class Report:
         """Whether any of the problems after the first `count` is an error."""
         return any(problem.severity is Severity.ERROR for problem in self.problems[count:])
 
-    def sorted(self) -> tuple[Problem, ...]:
-        """By file and line, each once: an anchor that is used twice has its mistakes once."""
-        return tuple(dict.fromkeys(sorted(self.problems, key=_rank)))
+    def sorted(self, without: Collection[str] = ()) -> tuple[Problem, ...]:
+        """By file and line, each once: an anchor that is used twice has its mistakes once.
+
+        A value that YAML itself gets wrong is not also reported for what it then is.
+        """
+        misread = {problem.place for problem in self.problems if problem.code in _MISREAD}
+        kept = (
+            problem
+            for problem in self.problems
+            if problem.code not in without and (problem.code in _MISREAD or problem.place not in misread)
+        )
+        return tuple(dict.fromkeys(sorted(kept, key=_rank)))
 
 
 def _rank(problem: Problem) -> tuple[str, int, int, str, str]:

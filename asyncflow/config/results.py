@@ -9,6 +9,7 @@ from asyncflow.config.flows import ReadFlow
 from asyncflow.config.known import KnownFlows
 from asyncflow.config.report import did_you_mean
 from asyncflow.config.scope import Scope
+from asyncflow.config.tree import place_in
 from asyncflow.errors import Place
 from asyncflow.model.condition import Expression, Predicate
 from asyncflow.model.names import FlowName
@@ -46,13 +47,14 @@ def check_results(flows: Mapping[FlowName, ReadFlow], known: KnownFlows, scope: 
 
 def _check_asked(asked: Asked, sources: tuple[str, ...], known: KnownFlows, scope: Scope) -> None:
     match asked.leaf:
-        case Expression(nodes=nodes):
+        case Expression(source=source, nodes=nodes):
             for name in nodes:
+                place = place_in(source, asked.place, source.find(name), len(name))
                 if name not in sources:
                     hint = did_you_mean(name, sources) or f"the sources are: {', '.join(sources) or 'none'}"
-                    scope.report.add("F414", f"`{name}` is no source of this edge", asked.place, hint=hint)
+                    scope.report.add("F414", f"`{name}` is no source of this edge", place, hint=hint)
                 else:
-                    _check_task(name, asked.place, known, scope)
+                    _check_task(name, place, known, scope)
         case Predicate(node=node, task=None) if node is not None:
             _check_task(node, asked.place, known, scope)
         case Predicate(node=node, task=task) if node is not None and task is not None:

@@ -50,6 +50,7 @@ class Scope:
     used_storages: set[str] = field(default_factory=set)
     uses: list[Use] = field(default_factory=list)
     _taken: dict[str, Taken] = field(default_factory=dict)
+    _meant: dict[str, str] = field(default_factory=dict)
 
     def taken(self, predicate: Callable[..., bool]) -> Taken:
         """What a predicate takes; looking at signatures is slow, so once each."""
@@ -65,8 +66,11 @@ class Scope:
         """Whether a node of that name exists; if not, it is reported."""
         if self.is_node(name):
             return True
-        hint = did_you_mean(name, [*self.tasks, *self.flows]) or "declare it under `tasks`, or as a flow"
-        self.report.add(code, f"no task or flow is named `{name}`", place, label="unknown node", hint=hint)
+        if name not in self._meant:
+            meant = did_you_mean(name, [*self.tasks, *self.flows])
+            self._meant[name] = meant or "declare it under `tasks`, or as a flow"
+        message = f"no task or flow is named `{name}`"
+        self.report.add(code, message, place, label="unknown node", hint=self._meant[name])
         return False
 
     def function(self, module: str, name: str, place: Place, what: str) -> Function:

@@ -101,7 +101,7 @@ STORAGE = Section(
     name="storage",
     title="storage",
     keys=(
-        required("name", kinds.NAME, "The name that tasks use."),
+        required("name", kinds.TEXT, "The name that tasks use."),
         required("import", kinds.MODULE, "The module that holds the class of the storage."),
         optional("classname", kinds.NAME, "The class, where it is not called like the storage."),
         required("configuration", kinds.STORAGE_CONFIGURATION, "What the storage is made with."),

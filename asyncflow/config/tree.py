@@ -17,45 +17,50 @@ def place_of(file: str, span: Span) -> Place:
     return Place(file=file, line=line + 1, column=column + 1, end_line=end_line + 1, end_column=end_column + 1)
 
 
-def place_in(text: str, place: Place, offset: int) -> Place:
-    """One character of a scalar, where it stands in one line as it is, plain or in quotes; else all of it."""
+def place_of_file(file: str) -> Place:
+    """Where problems with a whole file stand."""
+    return Place(file=file, line=1, column=1, end_line=1, end_column=2)
+
+
+def place_in(text: str, place: Place, offset: int, length: int = 1) -> Place:
+    """A part of a scalar, where it stands in one line as it is, plain or in quotes; else all of it."""
     quotes = place.end_column - place.column - len(text)
     if place.line != place.end_line or quotes not in (0, 2):
         return place
     column = place.column + quotes // 2 + min(offset, len(text))
-    return replace(place, column=column, end_column=column + 1)
+    return replace(place, column=column, end_column=column + length)
 
 
 class Table(dict[str, Json]):
     """A YAML mapping."""
 
-    __slots__ = ("file", "key_spans", "span", "spans")
+    __slots__ = ("file", "span", "spans")
 
     def __init__(self, file: str, span: Span) -> None:
         super().__init__()
         self.file = file
         self.span = span
-        self.key_spans: dict[str, Span] = {}
-        self.spans: dict[str, Span] = {}
+        self.spans: dict[str, tuple[Span, Span]] = {}
+        """Of each key and its value."""
 
-    def put(self, key: str, value: Json, key_span: Span, span: Span) -> None:
+    def put(self, key: str, value: Json, spans: tuple[Span, Span]) -> None:
         self[key] = value
-        self.key_spans[key] = key_span
-        self.spans[key] = span
+        self.spans[key] = spans
 
     @property
     def place(self) -> Place:
         return place_of(self.file, self.span)
 
     def key_place(self, key: str) -> Place:
-        return place_of(self.file, self.key_spans.get(key, self.span))
+        return place_of(self.file, self._spans_at(key)[0])
 
     def place_at(self, key: str) -> Place:
         """The place of a member; of its key where the value is empty, so that there is something to point at."""
-        span = self.spans.get(key, self.span)
-        if span[:2] == span[2:]:
-            return self.key_place(key)
-        return place_of(self.file, span)
+        of_key, span = self._spans_at(key)
+        return place_of(self.file, of_key if span[:2] == span[2:] else span)
+
+    def _spans_at(self, key: str) -> tuple[Span, Span]:
+        return self.spans.get(key, (self.span, self.span))
 
 
 class Series(list[Json]):

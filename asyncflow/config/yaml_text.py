@@ -107,7 +107,7 @@ class _Builder:
             try:
                 value = tagged_value(event.tag, text)
             except ValueError:
-                self._report.add("F107", f"`{_short(event.tag)}` does not fit `{text}` here", self._place(span))
+                self._report.add("F107", f"the tag `{_short(event.tag)}` is not supported here", self._place(span))
         if event.anchor:
             self._anchors[event.anchor] = (value, 1)
         return value, span, 1
@@ -137,8 +137,8 @@ class _Builder:
             elif isinstance(key, str):
                 if key in table:
                     self._report_twice(table, key, _span(event))
-                table.put(key, value, _span(event), span)
-        table.span = _whole(start, event, next(iter(table.key_spans.values()), None))
+                table.put(key, value, (_span(event), span))
+        table.span = _whole(start, event, next((of_key for of_key, _ in table.spans.values()), None))
         for value, span in merges:
             self._merge(table, value, span)
         return table, size
@@ -165,7 +165,7 @@ class _Builder:
                 continue
             for key, inner in source.items():
                 if key not in table:
-                    table.put(key, inner, source.key_spans[key], source.spans[key])
+                    table.put(key, inner, source.spans[key])
 
     def _series(self, start: Any) -> tuple[Series, int]:
         series = Series(self._file, _span(start))
@@ -191,7 +191,7 @@ class _Builder:
         self._report.add(code, message, self._place(span), hint=hint)
 
     def _report_twice(self, table: Table, key: str, span: Span) -> None:
-        first = place_of(self._file, table.key_spans[key])
+        first = table.key_place(key)
         message = f"the key `{key}` is given twice"
         related = (first, f"`{key}` first given here")
         self._report.contrast("F104", message, self._place(span), hint="remove one of the two", related=related)

@@ -134,6 +134,16 @@ RULES = (
         Examples("- {from: A, to: B, node_args: {from: C}}", "- {from: A, to: B, node_args: {from: A}}"),
     ),
     error(
+        "F317",
+        "item-and-node-args",
+        "A sub-flow would get both the items of a foreach function and the flow's node args.",
+        "`propagate_result` and `propagate_node_args` both say what its node args are.",
+        Examples(
+            "propagate_node_args: true\nedges: [{from: , to: f, foreach: {..., propagate_result: true}}]",
+            "edges: [{from: , to: f, foreach: {..., propagate_result: true}}]",
+        ),
+    ),
+    error(
         "F318",
         "two-node-args",
         "An edge says twice what its targets get as node args.",
