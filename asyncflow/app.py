@@ -13,10 +13,9 @@ from functools import cache
 from pathlib import Path
 
 import anyio
-import asyncflow_celery
-from asyncflow_celery.wire import CeleryCodec
 from celery import Celery
 
+import asyncflow_celery
 from asyncflow import config
 from asyncflow.adapters.amqp import AmqpBroker
 from asyncflow.adapters.clock import SystemClock
@@ -34,6 +33,7 @@ from asyncflow.model.run import Selection
 from asyncflow.ports import Broker, Store
 from asyncflow.predicates import BUILT_INS, SELINON_1_4
 from asyncflow.storages import StorageResults
+from asyncflow_celery.wire import CeleryCodec
 
 WORKER_PLUGIN = "asyncflow_celery.worker"
 
@@ -115,7 +115,8 @@ async def serving(settings: Settings) -> AsyncIterator[Dispatcher]:
     configuration = load_configuration(settings).configuration
     make_importable(settings)
     async with AsyncExitStack() as stack:
-        store = await stack.enter_async_context(open_store(settings.store_url))
+        store = open_store(settings.store_url)
+        await stack.enter_async_context(store)
         broker = await stack.enter_async_context(AmqpBroker(settings.broker_url, namespace=settings.namespace))
         yield await stack.enter_async_context(dispatching(configuration, broker, store, settings))
 
@@ -142,7 +143,8 @@ async def embedded(settings: Settings) -> AsyncIterator[Client]:
     celery_app = load_celery_app(settings.celery_app or configuration.celery_app or "")
     asyncflow_celery.configure(configuration)
     async with AsyncExitStack() as stack:
-        store = await stack.enter_async_context(open_store(settings.store_url))
+        store = open_store(settings.store_url)
+        await stack.enter_async_context(store)
         broker = await stack.enter_async_context(EmbeddedBroker())
         worker = embedded_worker(
             celery_app,

@@ -42,7 +42,7 @@ def read_edge(index: int, table: Table, scope: Scope) -> ReadEdge | None:
     source_names = tuple(NodeName(name) for name, _ in sources)
     conditions = ConditionReader(scope, source_names)
     condition = conditions.of(fields)
-    templates = TemplateReader(scope.report)
+    templates = TemplateReader(scope.report, has_item="foreach" in fields)
     edge = Edge(
         index=index,
         sources=source_names,

@@ -16,7 +16,7 @@ from asyncflow.errors import Place
 from asyncflow.model.flow import Literal, Path, Record, Template
 from asyncflow.model.names import Json, NodeName
 
-_ROOTS = frozenset({"errors", "node_args", "results"})
+_ROOTS = ("node_args", "results", "errors")
 _FUNCTIONS = frozenset(Functions.FUNCTION_TABLE)
 
 
@@ -31,8 +31,9 @@ class Read:
 class TemplateReader:
     """Reads templates, and remembers which results they read."""
 
-    def __init__(self, report: Report) -> None:
+    def __init__(self, report: Report, *, has_item: bool = False) -> None:
         self._report = report
+        self._roots = (*_ROOTS, "item") if has_item else _ROOTS
         self.reads: list[Read] = []
 
     def read(self, value: Json, place: Place) -> Template | None:
@@ -82,8 +83,9 @@ class TemplateReader:
         return Path(source=source, search=parsed.search, reads=names)
 
     def _check(self, source: str, reads: _Reads, place: Place) -> None:
-        for name in sorted(reads.roots - _ROOTS):
-            message = f"`{source}` reads `{name}`, but there are only `node_args`, `results` and `errors`"
+        for name in sorted(reads.roots.difference(self._roots)):
+            there_are = ", ".join(f"`{root}`" for root in self._roots[:-1]) + f" and `{self._roots[-1]}`"
+            message = f"`{source}` reads `{name}`, but there are only {there_are}"
             hint = f"write node_args.{name}, or {{value: {source}}} for the text itself"
             self._report.add("F212", message, place, hint=hint)
         for name in sorted(reads.functions - _FUNCTIONS):
