@@ -12,6 +12,12 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     # What _HOMES says at run time, for type checkers and editors.
+    from asyncflow.client import Client as Client
+    from asyncflow.client import Outcome as Outcome
+    from asyncflow.client import RunHandle as RunHandle
+    from asyncflow.client import StartedRun as StartedRun
+    from asyncflow.client import connect as connect
+    from asyncflow.client import run_flow as run_flow
     from asyncflow.errors import AmbiguousRunError as AmbiguousRunError
     from asyncflow.errors import AsyncflowError as AsyncflowError
     from asyncflow.errors import BrokerError as BrokerError
@@ -36,6 +42,7 @@ _HOMES: Mapping[str, str] = MappingProxyType(
     {
         name: module
         for module, names in {
+            "asyncflow.client": ("Client", "Outcome", "RunHandle", "StartedRun", "connect", "run_flow"),
             "asyncflow.errors": (
                 "AmbiguousRunError",
                 "AsyncflowError",

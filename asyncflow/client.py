@@ -7,21 +7,24 @@ async with asyncflow.connect("amqp://...") as client:
 
 from __future__ import annotations
 
+import os
 import uuid
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from typing import TypeVar
 
 import anyio
-import anyio.from_thread
 import orjson
 
 from asyncflow.adapters.amqp_line import AmqpLine
-from asyncflow.errors import InvalidNodeArgsError, NoDispatcherError, RunFailedError
+from asyncflow.errors import InvalidNodeArgsError, NoDispatcherError, RequestError, RunFailedError
 from asyncflow.model import requests as r
 from asyncflow.model.names import FlowName, Json, RunId
 from asyncflow.model.run import Status, TaskError
 from asyncflow.ports import Line
+
+_T = TypeVar("_T")
 
 _REMIND_SECONDS = 30.0
 """A dispatcher that was replaced does not know who waited: ask again so often."""
@@ -165,6 +168,52 @@ async def connect(url: str, *, namespace: str = "asyncflow", timeout: float = 10
     """A client of the dispatchers that serve a broker. Raises BrokerError when it cannot be reached."""
     async with AmqpLine(url, namespace=namespace) as line:
         yield Client(line, timeout=timeout)
+
+
+class StartedRun:
+    """A run for synchronous code: each call makes a connection of its own, and blocks."""
+
+    def __init__(self, url: str, namespace: str, run_id: RunId) -> None:
+        self._url = url
+        self._namespace = namespace
+        self.id = run_id
+
+    def wait(self, timeout: float | None = None) -> Outcome:
+        """The outcome, when the run is over. Raises TimeoutError, BrokerError."""
+        return self._blocking(lambda run: run.wait(timeout))
+
+    def status(self) -> Outcome:
+        """The run as it is now. Raises NoDispatcherError, BrokerError."""
+        return self._blocking(lambda run: run.status())
+
+    def cancel(self, reason: str = "") -> None:
+        """Returns when the cancellation is durable. Raises NoDispatcherError, BrokerError."""
+        self._blocking(lambda run: run.cancel(reason))
+
+    def _blocking(self, call: Callable[[RunHandle], Awaitable[_T]]) -> _T:
+        async def ask() -> _T:
+            async with connect(self._url, namespace=self._namespace) as client:
+                return await call(client.run(self.id))
+
+        return anyio.run(ask)
+
+
+def run_flow(flow: str, node_args: Json = None, *, url: str = "", namespace: str = "") -> StartedRun:
+    """Start a run from synchronous code; returns when its start is durable.
+
+    The broker is `url`, or else the environment's ASYNCFLOW_BROKER_URL; likewise ASYNCFLOW_NAMESPACE. Raises as
+    `Client.start` does, BrokerError when the broker cannot be reached, and RequestError when none is named.
+    """
+    url = url or os.environ.get("ASYNCFLOW_BROKER_URL", "")
+    namespace = namespace or os.environ.get("ASYNCFLOW_NAMESPACE", "") or "asyncflow"
+    if not url:
+        raise RequestError("no broker: give `url`, or set ASYNCFLOW_BROKER_URL")
+
+    async def start() -> RunId:
+        async with connect(url, namespace=namespace) as client:
+            return (await client.start(flow, node_args)).id
+
+    return StartedRun(url, namespace, anyio.run(start))
 
 
 def _checked(node_args: Json) -> Json:

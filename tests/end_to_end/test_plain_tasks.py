@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import anyio
 import pytest
 
+import asyncflow
 from asyncflow.model.run import Status
 from tests.end_to_end.conftest import Serve, StartWorker, flow, plain
 
@@ -45,3 +47,15 @@ async def test_a_flow_ends_right_on_every_result_backend(
         assert failed["error"]["type"] == "ValueError"
         assert failed["error"]["message"] == "hello 5"
         assert "Traceback" in failed["error"]["traceback"]
+
+
+async def test_synchronous_code_starts_a_flow_and_waits_for_it(
+    serve: Serve, start_worker: StartWorker, vhost: str
+) -> None:
+    start_worker()
+    async with serve(flow({"from": [], "to": "add"})):
+
+        def without_a_loop() -> object:
+            return asyncflow.run_flow("flow", {"x": 1, "y": 1}, url=vhost).wait(timeout=30).results("add")
+
+        assert await anyio.to_thread.run_sync(without_a_loop) == [2]
