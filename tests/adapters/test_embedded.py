@@ -8,6 +8,7 @@ import subprocess
 import sys
 import threading
 import time
+from collections import Counter
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager
 from itertools import count
@@ -20,9 +21,11 @@ from asyncflow.adapters.embedded import EmbeddedBroker, embedded_worker
 from asyncflow.errors import BrokerError
 from asyncflow.model.commands import PublishTask
 from asyncflow.model.events import Blame
-from asyncflow.model.flow import Task, TaskKind
+from asyncflow.model.flow import Configuration, Task, TaskKind
 from asyncflow.model.names import FlowName, NodeName, RunId, TaskId
 from asyncflow.ports import Completion, Delivery, Message, Progress, Published
+from asyncflow_celery import configure
+from asyncflow_celery.local import LOCAL
 from asyncflow_celery.wire import CeleryCodec
 
 USERS_BROKER = "amqp://nobody@nowhere.invalid//"
@@ -144,9 +147,10 @@ async def test_a_task_that_retries_by_itself_says_so_and_keeps_its_id(app):
         message = message_for(broker, "fickle")
         await broker.publish([message])
         reports = await completions(broker, 3)
-    assert [one.progress for one in reports] == [Progress.RETRYING, Progress.RETRYING, Progress.SUCCEEDED]
+    # In no certain order: Celery sends the task again first, and reports that it retries afterwards.
+    heard = Counter((one.progress, one.result) for one in reports)
+    assert heard == {(Progress.RETRYING, None): 2, (Progress.SUCCEEDED, 2): 1}
     assert {one.id for one in reports} == {message.correlation_id}
-    assert reports[-1].result == 2
 
 
 async def test_exiting_the_interpreter_fails_the_attempt_and_not_the_worker(app):
@@ -260,6 +264,46 @@ async def test_an_attempt_revoked_in_its_queue_does_not_run(app):
 
 def broker_queues(broker: EmbeddedBroker, ending: str) -> list[str]:
     return [name for name in broker.hub._queues if name.endswith(ending)]
+
+
+FLOW_TASKS = """
+from asyncflow_celery import FlowTask
+
+class Greet(FlowTask):
+    tries = []
+
+    def run(self, node_args):
+        self.tries.append(self.attempt)
+        if len(self.tries) == 1:
+            self.retry(countdown=0)
+        return f"{self.parent_task_result('First')}, {node_args['name']}"
+"""
+
+
+async def test_a_flow_task_runs_through_the_plugin_and_reads_its_parents_result(tmp_path, monkeypatch):
+    (tmp_path / "embedded_flow_tasks.py").write_text(FLOW_TASKS)
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.setattr(LOCAL, "_declared", None)  # so that it is put back afterwards
+    task = Task(name=NodeName("Greet"), kind=TaskKind.FLOW, module="embedded_flow_tasks", classname="Greet", queue="q")
+    configure(Configuration(tasks={task.name: task}, flows={}))
+    command = PublishTask(
+        run_id=RunId("run"),
+        root_id=RunId("run"),
+        flow=FlowName("flow"),
+        id=TaskId("attempt"),
+        task=task,
+        attempt=1,
+        node_args={"name": "Ann"},
+        parent={"First": "first-id"},
+        results={"first-id": "Hello"},
+    )
+    async with EmbeddedBroker() as broker:
+        message = CeleryCodec().encode_task(command, reply_to=broker.reply_queue, exchange="", routing_key="")
+        with embedded_worker(None, broker=broker, queues=["q"], concurrency=1, include=["asyncflow_celery.worker"]):
+            assert await broker.publish([message]) == [Published.CONFIRMED]
+            reports = await completions(broker, 2)
+    heard = {(one.progress, one.result) for one in reports}
+    assert heard == {(Progress.RETRYING, None), (Progress.SUCCEEDED, "Hello, Ann")}
 
 
 # --- The broker -------------------------------------------------------------------------------------------------------
@@ -439,7 +483,7 @@ async def test_ending_leaves_no_thread_behind_and_is_quick(app):
         await completions(broker, 16)
         began = time.monotonic()
     assert time.monotonic() - began < 1
-    assert set(threading.enumerate()) == before
+    assert set(threading.enumerate()) <= before
 
 
 async def test_ending_does_not_wait_for_a_long_task_which_never_reaches_the_users_broker(app):

@@ -91,6 +91,7 @@ def _settings(theirs: Any, session: Session) -> EmbeddedSettings:
         broker_use_ssl=False,
         # Every thread may publish at once.
         broker_pool_limit=None,
+        broker_connection_retry_on_startup=True,  # what older Celery warns of when it is not set
         result_backend="rpc://",
         task_always_eager=False,
         task_create_missing_queues=True,

@@ -61,7 +61,14 @@ class TaskThreads(BasePool):  # type: ignore[misc]  # celery ships no types
             thread = TaskThread(self._session, self._work, f"asyncflow-task-{len(self._threads)}")
             self._threads.append(thread)
             thread.start()
-        self._jobs.put(lambda: _run(lambda: target(*args, **kwargs), **options))
+        accepted = options.pop("accept_callback")
+
+        def job() -> None:
+            accepted(os.getpid(), time.monotonic())
+            self._session.hub.wake()  # older Celery leaves the acknowledgement to the worker's loop
+            _run(lambda: target(*args, **kwargs), **options)
+
+        self._jobs.put(job)
 
     def on_stop(self) -> None:
         self._leave()
@@ -105,7 +112,6 @@ class TaskThreads(BasePool):  # type: ignore[misc]  # celery ships no types
 def _run(
     call: Callable[[], Any],
     *,
-    accept_callback: Callable[[int, float], None],
     callback: Callable[[Any], None],
     error_callback: Callable[[ExceptionInfo], None],
     **options: Any,
@@ -114,7 +120,6 @@ def _run(
 
     A task that exits has lost its worker, as in a pool of processes. (Celery's own pool of threads forgets the task.)
     """
-    accept_callback(os.getpid(), time.monotonic())
     try:
         outcome = call()
     except Exception:  # noqa: BLE001  (what gets past Celery's tracing, which catches what tasks raise)

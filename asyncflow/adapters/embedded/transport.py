@@ -21,14 +21,14 @@ class Channel(virtual.Channel):
 
     supports_fanout = True
 
-    @property
-    def _hub(self) -> Hub:
-        hub: Hub = self.connection.session.hub
-        return hub
+    def __init__(self, connection: Any, **options: Any) -> None:
+        super().__init__(connection, **options)  # type: ignore[no-untyped-call]  # kombu has few types
+        # Kept, for tasks that end after the channel has been closed acknowledge all the same.
+        self._hub: Hub = connection.session.hub
 
     def queues_for(self, exchange: str, routing_key: str) -> list[str]:
         """The queues that a message would reach now."""
-        found = self._lookup(exchange, routing_key)  # type: ignore[no-untyped-call]  # kombu has few types
+        found = self._lookup(exchange, routing_key)  # type: ignore[no-untyped-call]  # as above
         return [queue for queue in found if self._hub.has(queue)]
 
     def encode_body(self, body: Any, encoding: str | None = None) -> tuple[bytes, None]:
@@ -99,22 +99,25 @@ class Transport(virtual.Transport):
 
         The worker runs what its threads have left for it, acknowledgements for example, between two calls.
         """
-        hub, cycle = self.session.hub, self.cycle
-        assert cycle is not None, "kombu sets it when it makes the transport"
+        hub = self.session.hub
         deadline = None if timeout is None else time.monotonic() + timeout
         while True:
-            if self.session.ended:
-                # Ends this worker. Celery's own flags would end every worker in the process.
-                raise WorkerShutdown(0)
             wakes = hub.wakes
-            try:
-                cycle.get(self._deliver)  # type: ignore[no-untyped-call]  # as above
-            except Empty:
-                pass
-            else:
+            if not self.session.ended and self._deliver_one():
                 return
             if wakes != self._seen:
                 self._seen = wakes
                 raise TimeoutError
+            if self.session.ended:
+                # Ends this worker. Celery's own flags would end every worker in the process.
+                raise WorkerShutdown(0)
             if not hub.wait(wakes, None if deadline is None else max(0.0, deadline - time.monotonic())):
                 raise TimeoutError
+
+    def _deliver_one(self) -> bool:
+        assert self.cycle is not None, "kombu sets it when it makes the transport"
+        try:
+            self.cycle.get(self._deliver)  # type: ignore[no-untyped-call]  # as above
+        except Empty:
+            return False
+        return True
