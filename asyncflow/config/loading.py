@@ -112,10 +112,10 @@ def load_mapping(
 def _written(mapping: Mapping[str, Json]) -> str:
     options = orjson.OPT_INDENT_2 | orjson.OPT_NON_STR_KEYS
     text = orjson.dumps(mapping, default=_as_json, option=options).decode()
-    return text.translate(_UNPRINTABLE)  # JSON allows some characters in texts that YAML wants written in hex
+    return text.translate(_UNPRINTABLE)  # JSON takes some characters as they are that YAML does not
 
 
-_UNPRINTABLE = {code: f"\\x{code:02x}" for code in (0x7F, *range(0x80, 0xA0))}
+_UNPRINTABLE = {code: f"\\u{code:04x}" for code in (0x7F, *range(0x80, 0xA0), 0x2028, 0x2029, 0xFEFF, 0xFFFE, 0xFFFF)}
 
 
 def _as_json(value: object) -> Json:
@@ -123,7 +123,7 @@ def _as_json(value: object) -> Json:
         return dict(value)
     if isinstance(value, (set, frozenset)):
         return sorted(value)
-    if isinstance(value, Sequence):
+    if isinstance(value, Sequence) and not isinstance(value, (bytes, bytearray, memoryview)):
         return list(value)
     raise TypeError(f"{type(value).__name__} {value!r}")
 

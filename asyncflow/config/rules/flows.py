@@ -54,7 +54,7 @@ RULES = (
         "Tasks get node args and parents anyway; these keys are about sub-flows.",
         Examples("propagate_node_args: [Bake]", "propagate_node_args: [prepare]"),
     ),
-    error(
+    warning(
         "F308",
         "idle-propagation",
         "A propagate_ key names a sub-flow that it cannot apply to.",
