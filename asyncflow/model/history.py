@@ -56,7 +56,7 @@ def view_of(journal: Iterable[tuple[float, tuple[f.Fact, ...]]]) -> RunView:
             if isinstance(fact, f.RunStarted):
                 run = _begun(fact, at, nodes)
             else:
-                _tell_node(nodes, fact, at)
+                tell_node(nodes, fact, at)
                 run = _tell_run(run, fact, at) if run is not None else None
     assert run is not None, "a journal begins with RunStarted"
     return run
@@ -93,7 +93,8 @@ def _tell_run(run: RunView, fact: f.Fact, at: float) -> RunView:
     return run
 
 
-def _tell_node(nodes: dict[TaskId, NodeView], fact: f.Fact, at: float) -> None:
+def tell_node(nodes: dict[TaskId, NodeView], fact: f.Fact, at: float) -> None:
+    """Take in what a fact says of nodes; the cost does not depend on how many there are."""
     match fact:
         case f.NodeStarted():
             nodes[fact.id] = NodeView(

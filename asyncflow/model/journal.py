@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import types
 import typing
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import fields, is_dataclass
 from enum import Enum
 from typing import Any
@@ -23,7 +23,12 @@ def encode(facts: Sequence[Fact]) -> bytes:
 
 def decode(raw: bytes) -> tuple[Fact, ...]:
     """Read what `encode` wrote. Fields that a newer version added keep their defaults."""
-    return tuple(_READERS[name](members) for name, members in jsontext.loads(raw))
+    return from_json(jsontext.loads(raw))
+
+
+def from_json(rows: Iterable[tuple[str, dict[str, Any]]]) -> tuple[Fact, ...]:
+    """The same from JSON that is read already; the rows are used up."""
+    return tuple(_READERS[name](members) for name, members in rows)
 
 
 def _reader(record: type) -> _Convert:

@@ -1,0 +1,141 @@
+"""Every command: its words and its options. Bodies stand elsewhere, and are imported when they run."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from asyncflow.cli.group import Commands, later
+from asyncflow.cli.options import (
+    line_options,
+    log_options,
+    output_options,
+    read_options,
+    where_options,
+    wish_options,
+)
+
+STATES = ("running", "paused", "succeeded", "failed", "cancelled")
+FORMATS = ("full", "concise", "json", "github", "sarif")
+
+
+@click.command("asyncflow", cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(package_name="asyncflow-dispatcher", message="asyncflow %(version)s")
+def asyncflow() -> None:
+    """Run flows of Celery tasks, written in YAML.
+
+    Exit codes: 0 ok, 1 the flow failed or was cancelled, 2 wrong use or configuration, 3 not found, 4 conflict,
+    5 the broker, the store or a dispatcher cannot be reached.
+    """
+
+
+@asyncflow.command()
+@click.argument("flow")
+@where_options
+@wish_options
+@click.option("-A", "--app", default="", metavar="APP", help="Embedded: your Celery app, such as proj.celery:app.")
+@output_options
+@later("asyncflow.cli.run:run")
+def run() -> None:
+    """Start FLOW, watch it, and end with its outcome.
+
+    Without --broker everything runs in this process: a dispatcher, a stock Celery worker, and a store in a file.
+    With it, a dispatcher that serves there does the work.
+    """
+
+
+@asyncflow.command()
+@click.argument("flow")
+@line_options
+@wish_options
+@click.option("--wait", is_flag=True, help="Watch the run, and end with its outcome.")
+@output_options
+@later("asyncflow.cli.run:start")
+def start() -> None:
+    """Ask a dispatcher to start FLOW; print the id of the run once its start is durable."""
+
+
+@asyncflow.command()
+@click.argument("run")
+@read_options
+@output_options
+@later("asyncflow.cli.show:status")
+def status() -> None:
+    """Show a run with its nodes.
+
+    RUN is a run's id, or a beginning of it that fits no other. With --broker a dispatcher is asked; without, the store
+    is read, also while another process uses it.
+    """
+
+
+@asyncflow.command("list")
+@click.option("--flow", metavar="FLOW", help="Only runs of this flow.")
+@click.option("--state", type=click.Choice(STATES), help="Only runs in this state.")
+@click.option("--limit", type=click.IntRange(min=1), default=100, show_default=True, help="At most so many runs.")
+@read_options
+@output_options
+@later("asyncflow.cli.show:list_runs")
+def list_runs() -> None:
+    """List runs, newest first."""
+
+
+@asyncflow.command()
+@click.argument("runs", nargs=-1, required=True, metavar="RUN...")
+@click.option("--reason", default="", metavar="TEXT", help="Why; kept with the run.")
+@line_options
+@output_options
+@later("asyncflow.cli.cancel:cancel")
+def cancel() -> None:
+    """Cancel runs with their sub-flows: what is not started stays so, and late results are ignored."""
+
+
+@asyncflow.command()
+@where_options
+@click.option("--log-format", type=click.Choice(["plain", "json"]), default="plain", show_default=True)
+@log_options
+@later("asyncflow.cli.serve:serve")
+def serve() -> None:
+    """Dispatch the flows of a configuration until SIGTERM or Ctrl-C."""
+
+
+@asyncflow.command()
+@where_options
+@click.option("-A", "--app", default="", metavar="APP", help="Your Celery app, such as proj.celery:app.")
+@click.option("-Q", "--queues", default="", metavar="QUEUE,...", help="Queues; all that the configuration names.")
+@click.option("--log-format", type=click.Choice(["plain", "json"]), default="plain", show_default=True)
+@click.argument("celery_args", nargs=-1, type=click.UNPROCESSED, metavar="[-- CELERY OPTIONS]")
+@later("asyncflow.cli.worker:worker")
+def worker() -> None:
+    """Become a stock `celery worker` for the tasks of a configuration.
+
+    What stands after -- goes to Celery: asyncflow worker -c flows -- --pool threads -c 8
+    """
+
+
+@asyncflow.command()
+@click.argument("paths", nargs=-1, type=click.Path(path_type=Path), metavar="[PATH...]")
+@click.option(
+    "--format", "style", type=click.Choice(FORMATS), default="full", show_default=True, help="How to tell problems."
+)
+@click.option("--strict", is_flag=True, help="Take warnings for errors.")
+@click.option("--import", "imports", is_flag=True, help="Import the functions that the files name, and try them.")
+@later("asyncflow.cli.check:check")
+def check() -> None:
+    """Check YAML files, and folders of them, those of ASYNCFLOW_CONFIG if none are given. Ends with 2 for errors.
+
+    Your code is not imported unless --import is given.
+    """
+
+
+@asyncflow.command()
+@click.argument("code", required=False)
+@later("asyncflow.cli.check:explain")
+def explain() -> None:
+    """Explain CODE, such as F204, with an example; without CODE, list them all."""
+
+
+@asyncflow.command()
+@later("asyncflow.cli.check:schema")
+def schema() -> None:
+    """Print the JSON Schema of the YAML files, for editors."""

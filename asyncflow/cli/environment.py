@@ -1,0 +1,35 @@
+"""From what was typed to running parts: settings, the event loop, and where logs go."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Awaitable, Callable
+from typing import TypeVar
+
+import anyio
+
+from asyncflow.app import Settings, settings_from
+from asyncflow.cli.options import Where
+from asyncflow.errors import RequestError
+
+T = TypeVar("T")
+
+
+def settings_of(where: Where, *, celery_app: str = "") -> Settings:
+    """The environment's settings, with what was typed in their place."""
+    return settings_from(
+        os.environ, config=where.config, broker_url=where.broker, store_url=where.store, celery_app=celery_app
+    )
+
+
+def settings_with_broker(where: Where, what: str, instead: str) -> Settings:
+    """The same for what only a dispatcher on a broker can do. Raises RequestError where no broker is named."""
+    settings = settings_of(where)
+    if not settings.broker_url:
+        raise RequestError(f"{what} needs a broker: give --broker URL, or set ASYNCFLOW_BROKER_URL; {instead}")
+    return settings
+
+
+def in_loop(main: Callable[[], Awaitable[T]]) -> T:
+    """Run a command's asynchronous part."""
+    return anyio.run(main, backend="asyncio")

@@ -1,0 +1,52 @@
+"""What `--node-args` says: JSON, written out, in a file, or on standard input."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+
+from asyncflow.errors import InvalidNodeArgsError
+from asyncflow.model.names import Json
+
+_SHOWN = 60
+
+
+def read_node_args(given: str | None) -> Json:
+    """The value. Raises InvalidNodeArgsError with the place of the mistake."""
+    if given is None:
+        return None
+    if not given.startswith("@"):
+        return _parsed(given, "--node-args")
+    name = given[1:]
+    try:
+        raw = sys.stdin.buffer.read() if name == "-" else Path(name).read_bytes()
+        return _parsed(raw.decode("utf-8-sig"), name)
+    except OSError as exc:
+        raise InvalidNodeArgsError(f"--node-args: {name} cannot be read: {(exc.strerror or str(exc)).lower()}") from exc
+    except UnicodeDecodeError as exc:
+        raise InvalidNodeArgsError(f"--node-args: {name} is not UTF-8 (byte {exc.start})") from exc
+
+
+def _parsed(text: str, source: str) -> Json:
+    try:
+        return json.loads(text, parse_constant=_refused)
+    except json.JSONDecodeError as exc:
+        raise InvalidNodeArgsError(
+            f"{source} is not JSON: {exc.msg} at line {exc.lineno}, column {exc.colno}\n{_excerpt(exc)}"
+        ) from exc
+    except (ValueError, RecursionError) as exc:
+        raise InvalidNodeArgsError(f"{source} is not JSON: {exc}") from exc
+
+
+def _refused(constant: str) -> Json:
+    raise ValueError(f"JSON has no {constant}")
+
+
+def _excerpt(exc: json.JSONDecodeError) -> str:
+    """The line with a caret under the mistake; a long line is cut around it."""
+    lines = exc.doc.splitlines() or [""]
+    line = lines[min(exc.lineno, len(lines)) - 1]
+    begin = max(0, exc.colno - 1 - _SHOWN // 2)
+    shown = "".join(letter if letter.isprintable() else " " for letter in line[begin : begin + _SHOWN])
+    return f"    {shown}\n    {' ' * (exc.colno - 1 - begin)}^"

@@ -1,0 +1,17 @@
+"""`serve`: the dispatcher as a daemon."""
+
+from __future__ import annotations
+
+from asyncflow import app
+from asyncflow.cli.environment import in_loop, settings_with_broker
+from asyncflow.cli.exits import Exit
+from asyncflow.cli.logs import daemon_logs
+from asyncflow.cli.options import Output, Where
+
+
+def serve(where: Where, log_format: str, output: Output) -> int:
+    """The body of `asyncflow serve`."""
+    settings = settings_with_broker(where, "serve", "`asyncflow run` needs none")
+    with daemon_logs(log_format, output):
+        in_loop(lambda: app.serve(settings))
+    return Exit.OK

@@ -1,0 +1,159 @@
+"""A board as lines: a tree of nodes with state, duration and what went wrong, wide fan-outs in one line each."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from rich.text import Text
+
+from asyncflow.cli.board import OVER, Board, Branch, Group
+from asyncflow.cli.words import duration, of_error, one_line
+from asyncflow.model.history import NodeView
+from asyncflow.model.names import NodeName
+
+MOST_INSTANCES = 20
+"""More instances of one name than that are told in one line."""
+
+_MARKS = {
+    "running": ("●", "cyan"),
+    "retrying": ("↻", "yellow"),
+    "succeeded": ("✓", "green"),
+    "failed": ("✗", "red"),
+    "cancelled": ("-", "yellow"),
+    "reused": ("=", "green"),
+    "paused": ("‖", "yellow"),
+}
+_BAR = 12
+_TIME = 8
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Row:
+    """One line, before it is fitted into a width."""
+
+    depth: int
+    state: str
+    name: str
+    time: str
+    detail: Text
+    over: bool
+
+
+def rows_of(board: Board, now: float, *, fold: bool = False) -> list[Row]:
+    """The lines of a board; `fold` leaves out what stands in sub-flows that have succeeded."""
+    return list(_rows(board, board.branches[board.run_id], _Look(now=now, fold=fold)))
+
+
+def drawn(rows: Sequence[Row], width: int) -> list[Text]:
+    """The lines in a width."""
+    if not rows:
+        return []
+    wanted = max(len(row.name) + 2 * row.depth for row in rows)
+    names = min(wanted, max(16, (width - _TIME) // 2))
+    return [_line(row, names, width) for row in rows]
+
+
+def mark(state: str) -> Text:
+    sign, style = _MARKS[state]
+    return Text(sign, style)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Look:
+    now: float
+    fold: bool
+    depth: int = 0
+
+    def deeper(self) -> _Look:
+        return _Look(now=self.now, fold=self.fold, depth=self.depth + 1)
+
+
+def _rows(board: Board, branch: Branch, look: _Look) -> Iterator[Row]:
+    for name, group in branch.groups.items():
+        if len(group) > MOST_INSTANCES:
+            yield _row_of_group(name, group, look)
+            continue
+        for node in branch.of(name):
+            yield _row_of_node(node, look)
+            child = board.child(node)
+            if child is not None and not (look.fold and node.state == "succeeded"):
+                yield from _rows(board, child, look.deeper())
+
+
+def _row_of_node(node: NodeView, look: _Look) -> Row:
+    return Row(
+        depth=look.depth,
+        state=node.state,
+        name=one_line(node.name),
+        time=time_of(node, look.now),
+        detail=Text(detail_of(node), "dim" if node.handled or node.state != "failed" else "red"),
+        over=node.state in OVER,
+    )
+
+
+def time_of(node: NodeView, now: float) -> str:
+    if node.state == "reused":
+        return ""
+    return duration((now if node.ended_at is None else node.ended_at) - node.started_at)
+
+
+def detail_of(node: NodeView) -> str:
+    """What there is to say beside state and duration."""
+    said = []
+    if node.state == "reused":
+        said.append("reused")
+    if node.attempt > 1:
+        said.append(f"attempt {node.attempt}")
+    if node.error is not None:
+        said.append(of_error(node.error))
+    if node.handled:
+        said.append("(handled by a fallback)")
+    return "  ".join(said)
+
+
+def _row_of_group(name: NodeName, group: Group, look: _Look) -> Row:
+    failed = group.counts["failed"]
+    state = "running" if group.over < len(group) else "failed" if failed else "succeeded"
+    return Row(
+        depth=look.depth,
+        state=state,
+        name=f"{one_line(name)} x{len(group)}",
+        time="",
+        detail=Text.assemble(_bar(group), " ", tally(group)),
+        over=group.over == len(group),
+    )
+
+
+def tally(group: Group) -> str:
+    """312 done, 3 failed, 185 running."""
+    counts = group.counts
+    told = {
+        "done": counts["succeeded"],
+        "failed": counts["failed"],
+        "cancelled": counts["cancelled"],
+        "reused": counts["reused"],
+        "retrying": counts["retrying"],
+        "running": counts["running"],
+    }
+    return ", ".join(f"{number:,} {word}" for word, number in told.items() if number)
+
+
+def _bar(group: Group) -> Text:
+    full = _BAR * group.over // len(group)
+    bad = -(-_BAR * group.counts["failed"] // len(group))
+    return Text.assemble(
+        ("━" * max(0, full - bad), "green"), ("━" * min(bad, full), "red"), ("━" * (_BAR - full), "dim")
+    )
+
+
+def _line(row: Row, names: int, width: int) -> Text:
+    line = Text.assemble("  " * row.depth, mark(row.state), " ", no_wrap=True, overflow="ellipsis")
+    name = Text(row.name, "bold" if not row.over else "")
+    name.truncate(max(1, names - 2 * row.depth), overflow="ellipsis", pad=True)
+    line.append_text(name)
+    line.append(f" {row.time:>{_TIME}}", "dim" if row.over else "")
+    if row.detail:
+        line.append("  ").append_text(row.detail)
+    line.truncate(width, overflow="ellipsis")
+    return line

@@ -1,0 +1,88 @@
+"""Following a run from its start to its end."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping
+
+import anyio
+
+from asyncflow.cli.board import Board
+from asyncflow.cli.progress import Progress
+from asyncflow.client import RunHandle
+from asyncflow.errors import NoDispatcherError
+from asyncflow.model.names import Json
+
+_log = logging.getLogger("asyncflow.watch")
+
+_FRAME = 0.125
+"""Seconds between two pictures."""
+_FIRST_ANSWER = 10.0
+_SILENCE = 30.0
+"""A dispatcher that was replaced does not know who watched: ask again after so long without a change."""
+
+
+async def watch(run: RunHandle, progress: Progress) -> Mapping[str, Json]:
+    """The report of the run when it is over. Raises NoDispatcherError, UnknownRunError."""
+    async with anyio.create_task_group() as group:
+        group.start_soon(_tick, progress)
+        report = await Watch(run, progress).until_over()
+        group.cancel_scope.cancel()
+    return report
+
+
+class Watch:
+    """The conversation with the dispatcher, taken up again where it breaks off."""
+
+    def __init__(self, run: RunHandle, progress: Progress) -> None:
+        self._run = run
+        self._progress = progress
+        self._board: Board | None = None
+        self._early: list[Mapping[str, Json]] = []
+        """Changes that came before the first report, and may not be in it."""
+
+    async def until_over(self) -> Mapping[str, Json]:
+        while True:
+            report = await self._listen()
+            if report is not None:
+                return report
+
+    async def _listen(self) -> Mapping[str, Json] | None:
+        """One conversation; None when nothing has been heard for long."""
+        answered = False
+        async with self._run.changes() as answers:
+            while True:
+                message: Mapping[str, Json] | None = None
+                with anyio.move_on_after(_SILENCE if answered else _FIRST_ANSWER):
+                    message = await anext(answers, None)
+                if message is None:
+                    self._note_silence(answered)
+                    return None
+                answered = True
+                self._take(message)
+                if message.get("ended"):
+                    report: Mapping[str, Json] = message["run"]
+                    return report
+
+    def _take(self, message: Mapping[str, Json]) -> None:
+        if self._board is not None:
+            self._progress.moved(self._board, self._board.tell(message))
+        elif "run" not in message:
+            self._early.append(message)
+        else:
+            self._board = board = Board(message["run"])
+            self._progress.moved(
+                board, [*board.all_nodes(), *(one for each in self._early for one in board.tell(each))]
+            )
+
+    def _note_silence(self, answered: bool) -> None:
+        if self._board is None:
+            raise NoDispatcherError(f"run {self._run.id} goes on without being watched", _FIRST_ANSWER)
+        if not answered:
+            _log.warning("no dispatcher answers; the run goes on when one serves again")
+
+
+async def _tick(progress: Progress) -> None:
+    while True:
+        progress.tick()
+        await anyio.sleep(_FRAME)

@@ -1,0 +1,37 @@
+"""How things are written for people: durations, numbers, names and errors from anywhere, short ids."""
+
+from __future__ import annotations
+
+from asyncflow.model.run import TaskError
+
+SHORT_ID = 8
+
+
+def duration(seconds: float) -> str:
+    """0.31 s, 12.4 s, 2m 05s, 3h 07m, 2d 04h."""
+    seconds = max(0.0, seconds)
+    if seconds < 60:
+        return f"{seconds:.2f} s" if seconds < 10 else f"{seconds:.1f} s"
+    for unit, below, size, smaller in (("m", "s", 60, 1), ("h", "m", 3600, 60), ("d", "h", 86400, 3600)):
+        if seconds < size * 60 or unit == "d":
+            return f"{int(seconds // size)}{unit} {int(seconds % size // smaller):02d}{below}"
+    raise AssertionError
+
+
+def counted(number: int, thing: str) -> str:
+    """1 error, 2 errors."""
+    return f"{number:,} {thing}" if number == 1 else f"{number:,} {thing}s"
+
+
+def one_line(text: str) -> str:
+    """Text that anyone may have written: without line breaks, and without what would steer a terminal."""
+    return "".join(letter if letter.isprintable() else " " for letter in " ".join(text.split()))
+
+
+def of_error(error: TaskError | None) -> str:
+    return "" if error is None else one_line(str(error))
+
+
+def short(run_id: str) -> str:
+    """Enough of an id to name the run: beginnings of ids are accepted everywhere."""
+    return run_id[:SHORT_ID] if len(run_id) == 36 else run_id
