@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from typing import Any, ClassVar
 
 import redis
+from redis.backoff import NoBackoff
+from redis.retry import Retry
 
 from asyncflow.model import jsontext
 from asyncflow.model.names import Json
@@ -54,6 +56,7 @@ class Redis(DataStorage):
                 socket_connect_timeout=given.socket_timeout,
                 unix_socket_path=given.unix_socket_path,
                 ssl=given.ssl,
+                retry=Retry(NoBackoff(), 0),  # how to go on after a failure is the caller's matter
             )
         self._client = client
 

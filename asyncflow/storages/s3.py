@@ -16,6 +16,7 @@ from asyncflow.storages.interface import DataStorage
 _YES = frozenset({"1", "true", "yes", "on"})
 _NO = frozenset({"", "0", "false", "no", "off"})
 _ABSENT = frozenset({"404", "NoSuchBucket", "NoSuchKey", "NotFound"})
+_NO_BUCKET = "NoSuchBucket"
 _SERVER_ERROR = 500
 _SLOW_DOWN = 429
 
@@ -103,7 +104,7 @@ class S3(DataStorage):
         try:
             return getattr(self._client, method)(Bucket=self._settings.bucket, Key=key, **more)
         except ClientError as exc:
-            if _is_absent(exc):
+            if _is_absent(exc) and _code(exc) != _NO_BUCKET:
                 raise FileNotFoundError(f"no record of {key}") from exc
             raise _translated(exc) from exc
 
@@ -116,18 +117,23 @@ class S3(DataStorage):
                 Bucket=self._settings.bucket, **({"CreateBucketConfiguration": where} if where else {})
             )
         except ClientError as exc:
-            if exc.response["Error"]["Code"] != "BucketAlreadyOwnedByYou":  # another process was quicker
+            if _code(exc) != "BucketAlreadyOwnedByYou":  # another process was quicker
                 raise _translated(exc) from exc
 
 
 def _is_absent(exc: ClientError) -> bool:
-    return exc.response["Error"]["Code"] in _ABSENT
+    return _code(exc) in _ABSENT
+
+
+def _code(exc: ClientError) -> str:
+    return str(exc.response.get("Error", {}).get("Code", ""))
 
 
 def _translated(exc: ClientError) -> Exception:
-    """A server that fails, or asks for patience, is one to wait for."""
+    """A server that fails, or asks for patience, is one to wait for; a bucket that is gone, connecting makes again."""
     status = exc.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
-    return ConnectionError(str(exc)) if status >= _SERVER_ERROR or status == _SLOW_DOWN else exc
+    passes = status >= _SERVER_ERROR or status == _SLOW_DOWN or _code(exc) == _NO_BUCKET
+    return ConnectionError(str(exc)) if passes else exc
 
 
 def _is_yes(key: str, value: bool | str | None, *, default: bool) -> bool:
