@@ -22,6 +22,7 @@ from asyncflow.model.events import (
     Event,
     RunRequested,
 )
+from asyncflow.model.facts import Fact, RunStarted
 from asyncflow.model.flow import Configuration, Selective
 from asyncflow.model.names import FlowName, Json, NodeName, RunId, TaskId
 from asyncflow.model.run import Parent, Selection
@@ -122,6 +123,16 @@ class Simulation:
         )
         self._started += 1
         return SimulatedRun(self._world, run_id)
+
+    def resume(self, facts: Sequence[Fact]) -> SimulatedRun:
+        """Go on with a run from its facts, those of a real run perhaps, to see what would follow.
+
+        Opaque sub-flows that are active can be ended; the runs of others are not there. Raises UnknownFlowError.
+        """
+        if not facts or not isinstance(facts[0], RunStarted):
+            raise RequestError("a run's facts begin with RunStarted")
+        self._known_flow(facts[0].flow)
+        return SimulatedRun(self._world, self._world.adopt(facts))
 
     def select(
         self,

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import heapq
 from collections import OrderedDict
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 from asyncflow.dispatcher.cascade import Cascade, Rules
 from asyncflow.dispatcher.ids import TaskIds
-from asyncflow.dispatcher.runs import ABSENT, Hot
+from asyncflow.dispatcher.runs import ABSENT, Hot, folded
 from asyncflow.engine.selective import select
 from asyncflow.model import facts as f
-from asyncflow.model.commands import PublishTask, SetTimer, StartChildRun
-from asyncflow.model.decision import Answer, Question
+from asyncflow.model.commands import Command, PublishTask, SetTimer, StartChildRun
+from asyncflow.model.decision import Answer, Context, Question
 from asyncflow.model.events import Event, TimerDue
 from asyncflow.model.flow import Configuration, Selective
 from asyncflow.model.names import FlowName, RunId, TaskId
@@ -21,6 +21,7 @@ from asyncflow.model.run import Run, Selection
 from asyncflow.ports import Entry
 from asyncflow.testing.answers import MemoryAnswers
 from asyncflow.testing.nodes import Order, PendingNode, Reports, pending_flow, pending_task
+from asyncflow.testing.resuming import commands_of_active
 
 _NAMESPACE = b"asyncflow.testing"
 
@@ -77,6 +78,22 @@ class World:
             cascade = self._played(event, answers)
         self._accept(cascade)
 
+    def adopt(self, facts: Sequence[f.Fact]) -> RunId:
+        """Go on with a run from its facts; one of the same id is forgotten. Timers that it had set are not known."""
+        entry = Entry(version=1, at=self.now, facts=tuple(facts))
+        hot = folded([entry])
+        run = hot.run
+        assert run is not None, "a journal begins with RunStarted"
+        for id in [id for id, order in self.orders.items() if order.run_id == run.id]:
+            self.orders.pop(id)
+        self._runs[run.id] = hot
+        self.journals[run.id] = [entry]
+        flow = self.configuration.flows[run.flow]
+        context = Context(new_id=self._rules.new_id, select=self.select)
+        for command in commands_of_active(flow, run, facts, lambda q: self.answers.answer(q, self.now), context):
+            self._order(command)
+        return run.id
+
     def advance(self, until: float) -> None:
         """Move the clock; timers go off on the way, each at its time."""
         while self._timers and self._timers[0][0] <= until:
@@ -119,13 +136,16 @@ class World:
             for fact in entry.facts:
                 self._note(run_id, fact)
         for command in cascade.commands:
-            match command:
-                case PublishTask() | StartChildRun():
-                    if command.id in self.run(command.run_id).active:
-                        self.orders[command.id] = command
-                case SetTimer():
-                    self._timers_set += 1
-                    heapq.heappush(self._timers, (command.due, self._timers_set, command))
+            self._order(command)
+
+    def _order(self, command: Command) -> None:
+        match command:
+            case PublishTask() | StartChildRun():
+                if command.id in self.run(command.run_id).active:
+                    self.orders[command.id] = command
+            case SetTimer():
+                self._timers_set += 1
+                heapq.heappush(self._timers, (command.due, self._timers_set, command))
 
     def _note(self, run_id: RunId, fact: f.Fact) -> None:
         match fact:
