@@ -204,6 +204,17 @@ class Verdict:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Outstanding:
+    """An attempt without a verdict, as the watchdog sees it. `published_at` is None while it is not known to be."""
+
+    id: TaskId
+    run_id: RunId
+    task: NodeName
+    due: float
+    published_at: float | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Batch:
     """What one transaction writes, for many runs."""
 
@@ -220,9 +231,13 @@ class Batch:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunFilter:
-    """Which runs to list, newest first. `prefix` begins the run id. Children are left out unless asked for."""
+    """Which runs to list, newest first. `prefix` begins the run id. Children are left out unless asked for.
+
+    `root_id` asks for one tree: with `children`, its root and every run below it.
+    """
 
     flow: FlowName | None = None
+    root_id: RunId | None = None
     status: Status | None = None
     prefix: str = ""
     children: bool = False
@@ -239,8 +254,8 @@ class Store(Protocol):
     async def commit(self, batch: Batch) -> None:
         """Write all of it durably, or nothing. Raises FencedError when a run has moved on meanwhile."""
 
-    async def mark_published(self, ids: Sequence[TaskId]) -> None:
-        """Note that the broker has confirmed these attempts. Need not be durable at once."""
+    async def mark_published(self, ids: Sequence[TaskId], at: float = 0.0) -> None:
+        """Note that the broker has confirmed these attempts, and when. Need not be durable at once. Raises nothing."""
 
     async def journal(self, run_id: RunId) -> list[Entry]:
         """Every entry of a run, in order; empty for an unknown run."""
@@ -250,17 +265,29 @@ class Store(Protocol):
     async def run_of(self, ids: Sequence[TaskId]) -> dict[TaskId, RunId]:
         """The runs of attempts that have no verdict yet, and of those that have; unknown ids are left out."""
 
+    async def verdicts(self, ids: Sequence[TaskId]) -> dict[TaskId, str]:
+        """How attempts have ended; those without a verdict and unknown ids are left out."""
+
     async def results(self, ids: Sequence[TaskId]) -> dict[TaskId, bytes]:
         """Inline results, as JSON text; ids without one are left out."""
 
     async def unpublished(self) -> list[Attempt]:
         """Attempts without a verdict that are not known to be published, in the order they were committed."""
 
+    async def outstanding(self, before: float) -> list[Outstanding]:
+        """Attempts without a verdict that were due before then, the longest due first, published or not."""
+
     async def timers(self) -> list[SetTimer]:
         """Every timer that is set and not done."""
 
     async def take_slot(self, name: str, now: float, interval: float) -> float:
-        """When the next start of a throttled node may be: at once, or `interval` seconds after the one before it."""
+        """When the next start of a throttled node may be: now, or `interval` seconds after the slot taken before.
+
+        The slot is taken once and for all, durably: two callers never get the same.
+        """
+
+    async def open_flows(self) -> dict[FlowName, int]:
+        """How many runs of each flow are not over, child runs too."""
 
     async def header(self, run_id: RunId) -> RunHeader | None: ...
 

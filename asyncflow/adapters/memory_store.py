@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import secrets
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from types import TracebackType
@@ -12,8 +13,8 @@ from asyncflow.errors import FencedError, StoreError
 from asyncflow.model import journal
 from asyncflow.model.commands import SetTimer
 from asyncflow.model.events import TimerKind
-from asyncflow.model.names import RunId, TaskId
-from asyncflow.ports import Advance, Attempt, Batch, Entry, RunFilter, RunHeader, Verdict
+from asyncflow.model.names import FlowName, RunId, TaskId
+from asyncflow.ports import Advance, Attempt, Batch, Entry, Outstanding, RunFilter, RunHeader, Verdict
 
 _TimerKey: TypeAlias = tuple[RunId, TimerKind, TaskId | None, int]
 
@@ -33,9 +34,12 @@ class MemoryStore:
         self._secret = secrets.token_bytes(16) if secret is None else secret
         self._runs: dict[RunId, _Run] = {}
         self._open_attempts: dict[TaskId, Attempt] = {}
+        self._published_at: dict[TaskId, float] = {}
+        self._verdicts: dict[TaskId, str] = {}
         self._run_of: dict[TaskId, RunId] = {}
         self._results: dict[TaskId, bytes] = {}
         self._timers: dict[_TimerKey, SetTimer] = {}
+        self._slots: dict[str, float] = {}
 
     async def __aenter__(self) -> Self:
         return self
@@ -66,10 +70,12 @@ class MemoryStore:
         for timer in batch.timers_done:
             self._timers.pop(_key(timer), None)
 
-    async def mark_published(self, ids: Sequence[TaskId]) -> None:
+    async def mark_published(self, ids: Sequence[TaskId], at: float = 0.0) -> None:
         for one in ids:
-            if attempt := self._open_attempts.get(one):
+            attempt = self._open_attempts.get(one)
+            if attempt is not None and not attempt.published:
                 self._open_attempts[one] = replace(attempt, published=True)
+                self._published_at[one] = at
 
     async def journal(self, run_id: RunId) -> list[Entry]:
         return list(self._entries(run_id))
@@ -80,14 +86,28 @@ class MemoryStore:
     async def run_of(self, ids: Sequence[TaskId]) -> dict[TaskId, RunId]:
         return {one: self._run_of[one] for one in ids if one in self._run_of}
 
+    async def verdicts(self, ids: Sequence[TaskId]) -> dict[TaskId, str]:
+        return {one: self._verdicts[one] for one in ids if one in self._verdicts}
+
     async def results(self, ids: Sequence[TaskId]) -> dict[TaskId, bytes]:
         return {one: self._results[one] for one in ids if one in self._results}
 
     async def unpublished(self) -> list[Attempt]:
         return [attempt for attempt in self._open_attempts.values() if not attempt.published]
 
+    async def outstanding(self, before: float) -> list[Outstanding]:
+        found = [self._outstanding(one) for one in self._open_attempts.values() if one.due < before]
+        return sorted(found, key=lambda one: one.due)
+
     async def timers(self) -> list[SetTimer]:
         return sorted(self._timers.values(), key=lambda timer: timer.due)
+
+    async def take_slot(self, name: str, now: float, interval: float) -> float:
+        slot = self._slots[name] = max(now, self._slots.get(name, now - interval) + interval)
+        return slot
+
+    async def open_flows(self) -> dict[FlowName, int]:
+        return Counter(run.header.flow for run in self._runs.values() if not run.header.status.is_terminal)
 
     async def header(self, run_id: RunId) -> RunHeader | None:
         run = self._runs.get(run_id)
@@ -125,8 +145,18 @@ class MemoryStore:
 
     def _end(self, verdict: Verdict) -> None:
         """The first verdict of an attempt counts; its message is no longer needed then."""
-        if self._open_attempts.pop(verdict.id, None) is not None and verdict.result is not None:
+        if self._open_attempts.pop(verdict.id, None) is None:
+            return
+        self._published_at.pop(verdict.id, None)
+        self._verdicts[verdict.id] = verdict.verdict
+        if verdict.result is not None:
             self._results[verdict.id] = verdict.result
+
+    def _outstanding(self, attempt: Attempt) -> Outstanding:
+        published_at = self._published_at.get(attempt.id, 0.0) if attempt.published else None
+        return Outstanding(
+            id=attempt.id, run_id=attempt.run_id, task=attempt.task, due=attempt.due, published_at=published_at
+        )
 
     def _entries(self, run_id: RunId) -> Iterator[Entry]:
         run = self._runs.get(run_id)
@@ -141,6 +171,7 @@ def _key(timer: SetTimer) -> _TimerKey:
 def _fits(header: RunHeader, which: RunFilter) -> bool:
     return (
         (which.children or header.parent_node is None)
+        and which.root_id in (None, header.root_id, header.run_id)
         and which.flow in (None, header.flow)
         and which.status in (None, header.status)
         and header.run_id.startswith(which.prefix)

@@ -94,7 +94,7 @@ def _of_attempt(attempt: Attempt) -> Row:
         attempt.run_id,
         attempt.task,
         attempt.due,
-        attempt.published,
+        0.0 if attempt.published else None,
         jsontext.dumps(_envelope(attempt.message)),
         attempt.message.body,
     )

@@ -270,14 +270,14 @@ async def test_the_log_is_moved_into_the_file_between_commits(path):
 async def test_marks_are_written_after_a_while_without_a_commit(path):
     async with SqliteStore(path) as store:
         await store.commit(step("r", 1, attempts=(attempt("t1", "r"),)))
-        await store.mark_published(["t1"])
+        await store.mark_published(["t1"], 5.5)
         with anyio.fail_after(5):
-            while ask(path, "SELECT published FROM attempts") != [(1,)]:
+            while ask(path, "SELECT published FROM attempts") != [(5.5,)]:
                 await anyio.sleep(0.01)
         statements = []
         store._writing.set_trace_callback(statements.append)
         await store.commit(step("r", 2))
-        assert not any("published = 1" in statement for statement in statements)
+        assert not any("SET published" in statement for statement in statements)
 
 
 async def test_marks_travel_with_the_next_commit(path):
@@ -287,7 +287,7 @@ async def test_marks_travel_with_the_next_commit(path):
         store._writing.set_trace_callback(statements.append)
         await store.mark_published(["t1"])
         await store.commit(step("r", 2))
-        assert ask(path, "SELECT published FROM attempts") == [(1,)]
+        assert ask(path, "SELECT published FROM attempts") == [(0.0,)]
         assert statements.count("COMMIT") == 1
 
 
@@ -324,7 +324,7 @@ async def test_a_cancelled_exit_still_writes_what_waits(path):
 
     with anyio.move_on_after(0.3):
         await use()
-    assert ask(path, "SELECT published FROM attempts") == [(1,)]
+    assert ask(path, "SELECT published FROM attempts") == [(0.0,)]
     async with SqliteStore(path):
         pass
 

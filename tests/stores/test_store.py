@@ -11,7 +11,7 @@ from asyncflow.model.commands import SetTimer
 from asyncflow.model.events import TimerKind
 from asyncflow.model.facts import NodeArgsReplaced, RunFailed
 from asyncflow.model.run import ParentNode, Status, TaskError
-from asyncflow.ports import Advance, Batch, Message, RunFilter
+from asyncflow.ports import Advance, Batch, Message, Outstanding, RunFilter
 from tests.stores.samples import advance, attempt, step, verdict
 
 MESSAGE = Message(
@@ -252,6 +252,68 @@ async def test_an_attempt_of_an_unknown_run_is_refused(store):
     assert await store.unpublished() == []
 
 
+async def test_a_verdict_is_told_as_it_was_first_given(store):
+    await store.commit(step("r", 1, attempts=(attempt("t1", "r"), attempt("t2", "r"), attempt("t3", "r"))))
+    await store.commit(step("r", 2, verdicts=(verdict("t1"), verdict("t2", "timed out"))))
+    await store.commit(step("r", 3, verdicts=(verdict("t1", "failed"),)))
+    assert await store.verdicts(["t1", "t2", "t3", "nobody"]) == {"t1": "succeeded", "t2": "timed out"}
+
+
+async def test_what_is_outstanding_is_told_the_longest_due_first(store):
+    attempts = (
+        attempt("late", "r", due=20.0),
+        attempt("sent", "r", due=10.0),
+        attempt("held", "r", due=5.0, task="Boil"),
+        attempt("over", "r", due=1.0),
+        attempt("now", "r", due=15.0),
+    )
+    await store.commit(step("r", 1, attempts=attempts))
+    await store.mark_published(["sent", "over"], 10.5)
+    await store.mark_published(["sent"], 99.0)
+    await store.commit(step("r", 2, verdicts=(verdict("over"),)))
+    assert await store.outstanding(15.0) == [
+        Outstanding(id="held", run_id="r", task="Boil", due=5.0, published_at=None),
+        Outstanding(id="sent", run_id="r", task="BakePie", due=10.0, published_at=10.5),
+    ]
+
+
+async def test_an_attempt_of_which_only_is_known_that_it_was_published_is_outstanding(store):
+    await store.commit(step("r", 1, attempts=(attempt("t1", "r", published=True), attempt("t2", "r"))))
+    await store.mark_published(["t2"])
+    assert {one.id: one.published_at for one in await store.outstanding(1.0)} == {"t1": 0.0, "t2": 0.0}
+
+
+# --- Throttling ---
+
+
+async def test_the_first_slot_is_now_and_the_next_ones_follow_in_their_interval(store):
+    assert [await store.take_slot("n", 100.0, 5.0) for _ in range(3)] == [100.0, 105.0, 110.0]
+    assert await store.take_slot("n", 112.0, 5.0) == 115.0
+    assert await store.take_slot("n", 200.0, 5.0) == 200.0
+
+
+async def test_a_clock_that_goes_back_opens_no_slot_twice(store):
+    assert await store.take_slot("n", 100.0, 5.0) == 100.0
+    assert await store.take_slot("n", 90.0, 5.0) == 105.0
+
+
+async def test_each_name_has_its_own_slots(store):
+    assert await store.take_slot("a", 100.0, 5.0) == 100.0
+    assert await store.take_slot("b", 100.0, 5.0) == 100.0
+
+
+async def test_slots_that_are_taken_at_once_differ(store):
+    taken = await asyncio.gather(*(store.take_slot("n", 100.0, 1.0) for _ in range(20)))
+    assert sorted(taken) == [100.0 + number for number in range(20)]
+
+
+async def test_a_slot_stays_taken_after_a_restart(opener):
+    async with opener() as store:
+        await store.take_slot("n", 100.0, 5.0)
+    async with opener() as store:
+        assert await store.take_slot("n", 101.0, 5.0) == 105.0
+
+
 # --- Timers ---
 
 
@@ -328,11 +390,22 @@ async def listed(store):
         (RunFilter(prefix="%"), []),
         (RunFilter(prefix="AB"), []),
         (RunFilter(prefix="ab1"), ["ab1"]),
+        (RunFilter(root_id="ab1"), ["ab1"]),
+        (RunFilter(root_id="ab1", children=True), ["ab3", "ab1"]),
+        (RunFilter(root_id="c", children=True), ["c"]),
+        (RunFilter(root_id="nobody", children=True), []),
     ],
     ids=str,
 )
 async def test_runs_are_listed_newest_first(listed, which, expected):
     assert [header.run_id for header in await listed.headers(which)] == expected
+
+
+async def test_runs_that_are_not_over_are_counted_by_flow(listed):
+    assert await listed.open_flows() == {"dinner": 3, "lunch": 1}
+    await listed.commit(Batch(advances=(advance("ab2", 2, flow="lunch", status=Status.SUCCEEDED, ended_at=2.0),)))
+    await listed.commit(Batch(advances=(advance("c", 2, status=Status.PAUSED),)))
+    assert await listed.open_flows() == {"dinner": 3}
 
 
 # --- Leaving and coming back ---

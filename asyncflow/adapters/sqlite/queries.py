@@ -9,8 +9,8 @@ from asyncflow.adapters.rows import ATTEMPT_COLUMNS, HEADER_COLUMNS, of_ids, to_
 from asyncflow.model import journal
 from asyncflow.model.commands import SetTimer
 from asyncflow.model.events import TimerKind
-from asyncflow.model.names import RunId, TaskId
-from asyncflow.ports import Attempt, Entry, RunFilter, RunHeader
+from asyncflow.model.names import FlowName, RunId, TaskId
+from asyncflow.ports import Attempt, Entry, Outstanding, RunFilter, RunHeader
 
 _JOURNALS = """
 SELECT run_id, facts.version, at, facts FROM runs JOIN facts USING (run)
@@ -20,8 +20,16 @@ _RUN_OF = "SELECT task_id, run_id FROM attempts JOIN runs USING (run) WHERE task
 _RESULTS = "SELECT task_id, result FROM attempts WHERE task_id IN (SELECT value FROM json_each(?)) AND result NOT NULL"
 _UNPUBLISHED = f"""
 SELECT {ATTEMPT_COLUMNS} FROM attempts JOIN runs USING (run)
-WHERE published = 0 AND verdict IS NULL ORDER BY attempt
+WHERE published IS NULL AND verdict IS NULL ORDER BY attempt
 """
+_VERDICTS = """
+SELECT task_id, verdict FROM attempts WHERE task_id IN (SELECT value FROM json_each(?)) AND verdict NOT NULL
+"""
+_OUTSTANDING = """
+SELECT task_id, run_id, task, due, published FROM attempts JOIN runs USING (run)
+WHERE verdict IS NULL AND due < ? ORDER BY due, attempt
+"""
+_OPEN_FLOWS = "SELECT flow, count(*) FROM runs WHERE status IN ('running', 'paused') GROUP BY flow"
 _TIMERS = "SELECT run_id, kind, task_id, attempt, due FROM timers JOIN runs USING (run) ORDER BY due"
 _HEADER = f"SELECT {HEADER_COLUMNS} FROM runs WHERE run_id = ?"
 
@@ -47,6 +55,21 @@ def unpublished(connection: sqlite3.Connection) -> list[Attempt]:
     return [to_attempt(row) for row in connection.execute(_UNPUBLISHED)]
 
 
+def verdicts(connection: sqlite3.Connection, ids: Sequence[TaskId]) -> dict[TaskId, str]:
+    return dict(connection.execute(_VERDICTS, (of_ids(ids),)))
+
+
+def outstanding(connection: sqlite3.Connection, before: float) -> list[Outstanding]:
+    return [
+        Outstanding(id=task_id, run_id=run_id, task=task, due=due, published_at=published)
+        for task_id, run_id, task, due, published in connection.execute(_OUTSTANDING, (before,))
+    ]
+
+
+def open_flows(connection: sqlite3.Connection) -> dict[FlowName, int]:
+    return dict(connection.execute(_OPEN_FLOWS))
+
+
 def timers(connection: sqlite3.Connection) -> list[SetTimer]:
     return [
         SetTimer(run_id=run_id, kind=TimerKind(kind), due=due, id=task_id or None, attempt=attempt)
@@ -64,6 +87,9 @@ def headers(connection: sqlite3.Connection, which: RunFilter) -> list[RunHeader]
     values: list[str] = []
     if not which.children:
         conditions.append("parent_run IS NULL")
+    if which.root_id is not None:
+        conditions.append("(run_id = ? OR root_id = ? AND parent_run IS NOT NULL)")
+        values += [which.root_id, which.root_id]
     if which.flow is not None:
         conditions.append("flow = ?")
         values.append(which.flow)

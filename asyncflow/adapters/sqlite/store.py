@@ -6,6 +6,7 @@ import asyncio
 import sqlite3
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 from types import TracebackType
 from typing import Concatenate, ParamSpec, Self, TypeVar
@@ -13,14 +14,14 @@ from typing import Concatenate, ParamSpec, Self, TypeVar
 import anyio
 
 from asyncflow.adapters import rows
-from asyncflow.adapters.sqlite import queries, schema
+from asyncflow.adapters.sqlite import queries, schema, transaction
 from asyncflow.adapters.sqlite.connection import explain, open_reader, open_writer
 from asyncflow.adapters.sqlite.lock import FileLock
 from asyncflow.adapters.sqlite.writer import Writer
 from asyncflow.errors import StoreError
 from asyncflow.model.commands import SetTimer
-from asyncflow.model.names import RunId, TaskId
-from asyncflow.ports import Attempt, Batch, Entry, RunFilter, RunHeader
+from asyncflow.model.names import FlowName, RunId, TaskId
+from asyncflow.ports import Attempt, Batch, Entry, Outstanding, RunFilter, RunHeader
 
 _Answer = TypeVar("_Answer")
 _Asked = ParamSpec("_Asked")
@@ -66,10 +67,10 @@ class SqliteStore:
         return self._secret
 
     async def commit(self, batch: Batch) -> None:
-        await self._writable().commit(rows.of_batch(batch))
+        await self._writable().write(partial(transaction.write, rows=rows.of_batch(batch)))
 
-    async def mark_published(self, ids: Sequence[TaskId]) -> None:
-        self._writable().mark(tuple(ids))
+    async def mark_published(self, ids: Sequence[TaskId], at: float = 0.0) -> None:
+        self._writable().mark([(at, one) for one in ids])
 
     async def journal(self, run_id: RunId) -> list[Entry]:
         return (await self.journals([run_id]))[run_id]
@@ -80,16 +81,28 @@ class SqliteStore:
     async def run_of(self, ids: Sequence[TaskId]) -> dict[TaskId, RunId]:
         return await self._read(queries.run_of, ids)
 
+    async def verdicts(self, ids: Sequence[TaskId]) -> dict[TaskId, str]:
+        return await self._read(queries.verdicts, ids)
+
     async def results(self, ids: Sequence[TaskId]) -> dict[TaskId, bytes]:
         return await self._read(queries.results, ids)
 
     async def unpublished(self) -> list[Attempt]:
-        if self._writer is not None:
-            await self._writer.commit(None)  # what was marked just now is not to be published again
+        await self._marks_written()  # what was marked just now is not to be published again
         return await self._read(queries.unpublished)
+
+    async def outstanding(self, before: float) -> list[Outstanding]:
+        await self._marks_written()
+        return await self._read(queries.outstanding, before)
 
     async def timers(self) -> list[SetTimer]:
         return await self._read(queries.timers)
+
+    async def take_slot(self, name: str, now: float, interval: float) -> float:
+        return await self._writable().write(partial(transaction.take_slot, name=name, now=now, interval=interval))
+
+    async def open_flows(self) -> dict[FlowName, int]:
+        return await self._read(queries.open_flows)
 
     async def header(self, run_id: RunId) -> RunHeader | None:
         return await self._read(queries.header, run_id)
@@ -101,6 +114,10 @@ class SqliteStore:
         if self._writer is None:
             raise StoreError(f"{self._path} is open for reading only, or not open")
         return self._writer
+
+    async def _marks_written(self) -> None:
+        if self._writer is not None:
+            await self._writer.write(lambda _: None)
 
     async def _read(
         self,

@@ -29,7 +29,7 @@ _VERDICT = """
 UPDATE attempts SET verdict = ?, ended_at = ?, result = ?, envelope = NULL, body = NULL
 WHERE task_id = ? AND verdict IS NULL
 """
-_PUBLISHED = "UPDATE attempts SET published = 1 WHERE task_id = ? AND published = 0 AND verdict IS NULL"
+_PUBLISHED = "UPDATE attempts SET published = ? WHERE task_id = ? AND published IS NULL AND verdict IS NULL"
 _TIMER = """
 INSERT INTO timers (run, kind, task_id, attempt, due) VALUES ((SELECT run FROM runs WHERE run_id = ?), ?, ?, ?, ?)
 ON CONFLICT DO UPDATE SET due = excluded.due
@@ -38,14 +38,26 @@ _TIMER_DONE = """
 DELETE FROM timers
 WHERE run = (SELECT run FROM runs WHERE run_id = ?) AND kind = ? AND task_id = ? AND attempt = ?
 """
+_SLOT = """
+INSERT INTO slots (name, last) VALUES (:name, :now)
+ON CONFLICT DO UPDATE SET last = max(:now, last + :interval) RETURNING last
+"""
 
 
-def write(connection: sqlite3.Connection, rows: Rows) -> bool:
-    """Write a batch inside the open transaction. False when a run stands elsewhere: the caller rolls back then."""
+class OutrunError(Exception):
+    """A run stands elsewhere than the batch takes it to: the transaction must be rolled back."""
+
+    def __init__(self, rows: Rows) -> None:
+        self.rows = rows
+        super().__init__()
+
+
+def write(connection: sqlite3.Connection, rows: Rows) -> None:
+    """Write a batch inside the open transaction. Raises OutrunError."""
     if rows.started and connection.executemany(_START, rows.started).rowcount != len(rows.started):
-        return False
+        raise OutrunError(rows)
     if rows.moved and connection.executemany(_MOVE, rows.moved).rowcount != len(rows.moved):
-        return False
+        raise OutrunError(rows)
     for statement, values in (
         (_FACTS, rows.facts),
         (_ATTEMPT, rows.attempts),
@@ -56,15 +68,19 @@ def write(connection: sqlite3.Connection, rows: Rows) -> bool:
     ):
         if values:
             connection.executemany(statement, values)
-    return True
 
 
-def write_published(connection: sqlite3.Connection, ids: Sequence[TaskId]) -> None:
-    connection.executemany(_PUBLISHED, [(one,) for one in ids])
+def write_published(connection: sqlite3.Connection, marks: Sequence[tuple[float, TaskId]]) -> None:
+    connection.executemany(_PUBLISHED, marks)
+
+
+def take_slot(connection: sqlite3.Connection, name: str, now: float, interval: float) -> float:
+    (slot,) = connection.execute(_SLOT, {"name": name, "now": now, "interval": interval}).fetchone()
+    return float(slot)
 
 
 def fence(connection: sqlite3.Connection, rows: Rows) -> FencedError:
-    """Why `write` has refused these rows; asked after the roll-back."""
+    """Why `write` has raised OutrunError; asked after the roll-back."""
     expected: dict[str, int] = {}
     for run_id, version, *_ in rows.facts:
         expected.setdefault(run_id, version - 1)

@@ -12,14 +12,13 @@ import queue
 import sqlite3
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TypeAlias
+from typing import Any, TypeAlias, TypeVar
 
-from asyncflow.adapters.rows import Rows
 from asyncflow.adapters.sqlite.connection import explain
-from asyncflow.adapters.sqlite.transaction import fence, write, write_published
+from asyncflow.adapters.sqlite.transaction import OutrunError, fence, write_published
 from asyncflow.errors import StoreError
 from asyncflow.model.names import TaskId
 
@@ -31,22 +30,30 @@ RETRY_DELAY = 1.0
 CHECKPOINT_ROWS = 10_000
 """Rows after which the log is moved into the file when nothing waits; at five times as many it no longer yields."""
 
-_Done: TypeAlias = "asyncio.Future[None]"
-_Outcome: TypeAlias = tuple[_Done, StoreError | None]
+_Answer = TypeVar("_Answer")
+Change: TypeAlias = Callable[[sqlite3.Connection], _Answer]
+"""Writes something inside an open transaction; what it returns is told once that is committed."""
+Mark: TypeAlias = tuple[float, TaskId]
 
 
 @dataclass(frozen=True, slots=True)
 class _Write:
-    rows: Rows | None
-    """None only asks that everything before it be written."""
-    done: _Done
+    change: Change[Any]
+    done: asyncio.Future[Any]
+
+
+@dataclass(frozen=True, slots=True)
+class _Outcome:
+    done: asyncio.Future[Any]
+    answer: Any = None
+    error: StoreError | None = None
 
 
 class _Stop:
     """Write what came before, and end."""
 
 
-_Order: TypeAlias = _Write | _Stop | Sequence[TaskId]
+_Order: TypeAlias = _Write | _Stop | Sequence[Mark]
 
 
 @dataclass(slots=True)
@@ -65,7 +72,7 @@ class Writer:
         self._path = path
         self._loop = asyncio.get_running_loop()
         self._orders: queue.SimpleQueue[_Order] = queue.SimpleQueue()
-        self._marks: list[TaskId] = []
+        self._marks: list[Mark] = []
         self._flush_at = 0.0
         self._checkpointed = 0
         # A daemon, so that a process whose event loop has died can end; a commit is whole or not there anyway.
@@ -74,14 +81,14 @@ class Writer:
     def start(self) -> None:
         self._thread.start()
 
-    def commit(self, rows: Rows | None) -> _Done:
-        """A future that is done when the rows are durable. None waits for what was marked before."""
-        done: _Done = self._loop.create_future()
-        self._orders.put(_Write(rows, done))
+    def write(self, change: Change[_Answer]) -> asyncio.Future[_Answer]:
+        """A future that is done when the change, and what was marked before it, is durable."""
+        done: asyncio.Future[_Answer] = self._loop.create_future()
+        self._orders.put(_Write(change, done))
         return done
 
-    def mark(self, ids: Sequence[TaskId]) -> None:
-        self._orders.put(ids)
+    def mark(self, marks: Sequence[Mark]) -> None:
+        self._orders.put(marks)
 
     def stop(self) -> None:
         """Write what waits and end the thread; blocks until then."""
@@ -123,26 +130,25 @@ class Writer:
         return bool(self._marks) and (len(self._marks) >= MARKS_MOST or time.monotonic() >= self._flush_at)
 
     def _write_group(self, writes: list[_Write]) -> list[_Outcome]:
-        failure = self._transaction(writes)
-        if not isinstance(failure, _Refused) or len(writes) < 2:
-            return [(one.done, failure.error if failure else None) for one in writes]
-        outcomes = []
-        for one in writes:
-            alone = self._transaction([one])
-            outcomes.append((one.done, alone.error if alone else None))
-        return outcomes
+        done = self._transaction(writes)
+        if isinstance(done, _Refused) and len(writes) > 1:
+            return [outcome for one in writes for outcome in self._write_group([one])]
+        if isinstance(done, _Failed):
+            return [_Outcome(one.done, error=done.error) for one in writes]
+        return [_Outcome(one.done, answer) for one, answer in zip(writes, done, strict=True)]
 
-    def _transaction(self, writes: list[_Write]) -> _Failed | None:
+    def _transaction(self, writes: list[_Write]) -> list[Any] | _Failed:
+        """What the changes return."""
         connection = self._connection
         try:
             connection.execute("BEGIN IMMEDIATE")
-            for one in writes:
-                if one.rows is not None and not write(connection, one.rows):
-                    connection.execute("ROLLBACK")
-                    return _Refused(fence(connection, one.rows))
+            answers = [one.change(connection) for one in writes]
             if self._marks:
                 write_published(connection, self._marks)
             connection.execute("COMMIT")
+        except OutrunError as exc:
+            self._roll_back()
+            return _Refused(fence(connection, exc.rows))
         except sqlite3.OperationalError as exc:
             self._roll_back()
             self._flush_at = time.monotonic() + RETRY_DELAY
@@ -151,7 +157,7 @@ class Writer:
             self._roll_back()
             return _Refused(explain(exc, self._path))
         self._marks.clear()
-        return None
+        return answers
 
     def _roll_back(self) -> None:
         """SQLite itself has rolled back after some errors, a full disk among them."""
@@ -186,10 +192,10 @@ class _Refused(_Failed):
 
 
 def _tell(outcomes: list[_Outcome]) -> None:
-    for done, error in outcomes:
-        if done.done():  # the caller was cancelled; the batch is written all the same
+    for outcome in outcomes:
+        if outcome.done.done():  # the caller was cancelled; the change is written all the same
             continue
-        if error is None:
-            done.set_result(None)
+        if outcome.error is None:
+            outcome.done.set_result(outcome.answer)
         else:
-            done.set_exception(error)
+            outcome.done.set_exception(outcome.error)

@@ -26,6 +26,8 @@ CREATE INDEX runs_by_status ON runs (status, started_at);
 CREATE INDEX runs_by_start ON runs (started_at);
 CREATE INDEX roots_by_start ON runs (started_at) WHERE parent_run IS NULL;
 CREATE INDEX roots_by_flow ON runs (flow, started_at) WHERE parent_run IS NULL;
+CREATE INDEX roots_by_end ON runs (ended_at) WHERE parent_run IS NULL AND ended_at IS NOT NULL;
+CREATE INDEX children_by_root ON runs (root_id) WHERE parent_run IS NOT NULL;
 
 -- Appended, not clustered by run: a commit that moves 200 runs then touches few pages, not 200.
 CREATE TABLE facts (
@@ -38,13 +40,14 @@ CREATE TABLE facts (
 ) STRICT;
 
 -- Attempts are appended, and their numbers are the order of their commits. A verdict drops the message.
+-- `published` is when the broker confirmed it, 0 where that time is not known, NULL while it has not.
 CREATE TABLE attempts (
     attempt   INTEGER PRIMARY KEY,
     task_id   TEXT NOT NULL UNIQUE,
     run       INTEGER NOT NULL,
     task      TEXT NOT NULL,
     due       REAL NOT NULL,
-    published INTEGER NOT NULL,
+    published REAL,
     verdict   TEXT,
     ended_at  REAL,
     envelope  BLOB,  -- JSON
@@ -52,7 +55,9 @@ CREATE TABLE attempts (
     result    BLOB   -- JSON
 ) STRICT;
 
-CREATE INDEX attempts_unpublished ON attempts (attempt) WHERE published = 0 AND verdict IS NULL;
+CREATE INDEX attempts_unpublished ON attempts (attempt) WHERE published IS NULL AND verdict IS NULL;
+CREATE INDEX attempts_outstanding ON attempts (due) WHERE verdict IS NULL;
+CREATE INDEX attempts_by_run ON attempts (run);
 
 CREATE TABLE timers (
     run     INTEGER NOT NULL,
@@ -62,3 +67,16 @@ CREATE TABLE timers (
     due     REAL NOT NULL,
     PRIMARY KEY (run, kind, task_id, attempt)
 ) STRICT, WITHOUT ROWID;
+
+-- The last slot taken of each throttled node.
+CREATE TABLE slots (
+    name TEXT PRIMARY KEY,
+    last REAL NOT NULL
+) STRICT, WITHOUT ROWID;
+
+-- The state of long runs, so that loading one does not replay all of its facts; only the latest of each run.
+CREATE TABLE snapshots (
+    run     INTEGER PRIMARY KEY,
+    version INTEGER NOT NULL,
+    state   BLOB NOT NULL
+) STRICT;
