@@ -86,7 +86,7 @@ class Server:
         self.stop()
 
     def _spawn(self, command: Sequence[str], environ: Mapping[str, str], folder: Path | None = None) -> None:
-        with self.log.open("ab") as log:
+        with self.log.open("wb") as log:
             self._child = subprocess.Popen(
                 command,
                 env=dict(environ),
@@ -267,9 +267,7 @@ class RedisServer(Server):
 
 
 class CeleryWorker(Server):
-    """A stock `celery worker` in its own process, of this environment or of another one."""
-
-    name = "celery"
+    """A stock `celery worker` (prefork) in its own process. `app` is found in one of the folders of `path`."""
 
     def __init__(
         self,
@@ -277,29 +275,33 @@ class CeleryWorker(Server):
         app: str,
         *,
         broker: str,
+        backend: str = "rpc://",
+        queues: Sequence[str] = ("celery",),
+        concurrency: int = 1,
+        path: Sequence[Path] = (),
         environ: Mapping[str, str] | None = None,
         python: str = sys.executable,
     ) -> None:
-        super().__init__(folder)
         self.name = f"worker-{secrets.token_hex(4)}"
-        self.log = folder / f"{self.name}.log"
-        self._app = app
-        self._python = python
-        self._broker = broker
-        self._environ = {**os.environ, **(environ or {})}
-        self.queues = "celery"
-        self.concurrency = 1
+        super().__init__(folder)
+        where = os.pathsep.join([*map(str, path), os.environ.get("PYTHONPATH", "")]).strip(os.pathsep)
+        self._environ = {**os.environ, "PYTHONPATH": where, "PYTHONDONTWRITEBYTECODE": "1", **(environ or {})}
+        self._command = [python, "-m", "celery", "-A", app, "-b", broker, "--result-backend", backend, "worker"]
+        self._command += ["-n", self.hostname, "-Q", ",".join(queues), "-c", str(concurrency), "-l", "INFO"]
 
     @property
     def hostname(self) -> str:
         return f"{self.name}@localhost"
 
+    def launch(self) -> Self:
+        """Start without waiting, so that several can start at once; `start` then waits."""
+        if not self.running:
+            self._spawn(self._command, self._environ)
+        return self
+
     def start(self) -> Self:
-        command = [self._python, "-m", "celery", "-A", self._app, "-b", self._broker, "worker"]
-        command += ["-n", self.hostname, "-Q", self.queues, "-c", str(self.concurrency), "-l", "INFO"]
-        begun = self.log.stat().st_size if self.log.exists() else 0
-        self._spawn(command, self._environ)
-        self._wait_ready(lambda: f"{self.hostname} ready.".encode() in self.log.read_bytes()[begun:])
+        self.launch()
+        self._wait_ready(lambda: f"{self.hostname} ready." in self.log.read_text(errors="replace"))
         return self
 
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import random
+import time
 from collections.abc import Awaitable, Callable
 
 import aio_pika
@@ -17,12 +18,14 @@ from aio_pika.abc import AbstractConnection
 from aiormq import exceptions as refused
 
 from asyncflow.adapters.amqp_address import Address
+from asyncflow.adapters.amqp_unreadable import tolerate_unreadable_properties
 from asyncflow.errors import BrokerError
 
 _CONNECT_SECONDS = 15.0
 _CLOSE_SECONDS = 3.0
 _FIRST_PAUSE = 0.1
 _LONGEST_PAUSE = 5.0
+_STEADY_SECONDS = 10.0
 
 _log = logging.getLogger(__name__)
 
@@ -57,6 +60,7 @@ class LastingConnection:
 
     async def connect(self) -> None:
         """Make the connection. Raises BrokerError."""
+        tolerate_unreadable_properties()
         broken = asyncio.Event()
         connection: AbstractConnection | None = None
         try:
@@ -79,13 +83,17 @@ class LastingConnection:
 
     async def keep(self) -> None:
         """Connect again whenever the connection breaks, until cancelled."""
+        pause = _FIRST_PAUSE
         while True:
+            begun = time.monotonic()
             await self._broken.wait()
+            if time.monotonic() - begun > _STEADY_SECONDS:
+                pause = _FIRST_PAUSE
             self._up.clear()
             self._lost()
             _log.warning("broker.connection_lost connection=%s broker=%s", self._name, self._address)
             await self.close()
-            await self._connect_again()
+            pause = await self._connect_again(pause)
             _log.info("broker.connected connection=%s broker=%s", self._name, self._address)
 
     async def close(self) -> None:
@@ -94,16 +102,18 @@ class LastingConnection:
             connection, self._connection = self._connection, None
             await _close(connection)
 
-    async def _connect_again(self) -> None:
-        pause = _FIRST_PAUSE
+    async def _connect_again(self, pause: float) -> float:
+        """Try until it succeeds; return the next pause, for a connection that does not last either."""
         while True:
             # Spread, so that many dispatchers do not come back to a restarted broker in the same instant.
             await asyncio.sleep(pause * random.uniform(0.5, 1.0))  # noqa: S311  (no secret is drawn)
+            pause = min(2 * pause, _LONGEST_PAUSE)
             try:
-                return await self.connect()
+                await self.connect()
             except BrokerError as exc:
                 _log.warning("broker.unreachable connection=%s reason=%s", self._name, exc)
-            pause = min(2 * pause, _LONGEST_PAUSE)
+            else:
+                return pause
 
 
 async def _close(connection: AbstractConnection) -> None:

@@ -18,6 +18,10 @@ from asyncflow.model.names import Json
 from asyncflow.ports import Message
 
 _SHORT_STRING = 255
+_LONGEST_ID = 200
+"""Callbacks bear the id with a prefix, in a short string again."""
+_LONGEST_TEXT = 4096
+"""All headers must fit one frame, of which a broker takes 128 KiB by default."""
 _REPR_CHARACTERS = 1024
 _TEXT_HEADERS = ("lang", "task", "id", "root_id", "argsrepr", "kwargsrepr", "origin")
 _OPTIONAL_TEXT_HEADERS = ("parent_id", "shadow")
@@ -86,7 +90,7 @@ def _check_headers(headers: Mapping[str, Json]) -> None:
     for name in _UNUSED_HEADERS:
         _require(headers.get(name) is None, f"the header {name!r} is set")
     _require(headers["task"] != "" and _is_short(headers["task"]), "the task's name is empty or over 255 bytes")
-    _require(headers["id"] != "" and _is_short(headers["id"]), "the task id is empty or over 255 bytes")
+    _require(0 < len(headers["id"].encode()) <= _LONGEST_ID, f"the task id is empty or over {_LONGEST_ID} bytes")
     _require(type(headers.get("retries")) is int, "the header 'retries' is not a number")
     _require(type(headers.get("ignore_result")) is bool, "the header 'ignore_result' is not true or false")
     _require(type(headers.get("replaced_task_nesting")) is int, "the header 'replaced_task_nesting' is not a number")
@@ -136,8 +140,9 @@ def _are_signatures(value: Json) -> bool:
 
 
 def _is_text(value: Json) -> bool:
-    """Whether a value is text that can be written as UTF-8; lone surrogates cannot."""
-    return isinstance(value, str) and _bytes_of(value) is not None
+    """Whether a value is text that can be written as UTF-8, which lone surrogates cannot, and not too long."""
+    raw = _bytes_of(value) if isinstance(value, str) else None
+    return raw is not None and len(raw) <= _LONGEST_TEXT
 
 
 def _is_short(value: Json) -> bool:

@@ -3,6 +3,7 @@
 import asyncio
 
 import aio_pika
+import amqp
 import pytest
 
 from asyncflow.adapters.amqp import REASON_HEADER, AmqpBroker
@@ -104,6 +105,38 @@ async def test_a_parked_message_lies_in_the_dead_letter_queue_with_its_reason(vh
     assert parked.headers["h"] == 1
     assert parked.headers[REASON_HEADER] == "nobody understands this"
     assert left is None
+
+
+@pytest.mark.parametrize(
+    "properties",
+    [
+        {"correlation_id": b"\xff\xfe"},
+        {"content_type": b"\xc3("},
+        {"application_headers": {b"\xff": "x"}},
+        {"timestamp": 2**62},
+    ],
+    ids=["id", "type", "header", "time"],
+)
+async def test_a_message_whose_properties_cannot_be_read_is_delivered_and_can_be_parked(vhost, properties):
+    async with AmqpBroker(vhost) as broker:
+        await asyncio.to_thread(_publish_oddly, vhost, broker.reply_queue, properties)
+        first, second = await receive(broker, 2)
+        assert [first.body, second.body] == [b"odd", b"after it"]
+        await broker.park(first, "of no use")
+        await broker.ack([first, second])
+    async with await aio_pika.connect(vhost) as connection:
+        channel = await connection.channel()
+        parked = await (await channel.get_queue("asyncflow.dead")).get()
+    assert (parked.body, parked.headers[REASON_HEADER]) == (b"odd", "of no use")
+
+
+def _publish_oddly(url: str, queue: str, properties: dict) -> None:
+    """With another library: aio-pika would not write such bytes."""
+    host, vhost = url.split("@")[1].split("/")
+    with amqp.Connection(host, virtual_host=vhost) as connection:
+        channel = connection.channel()
+        channel.basic_publish(amqp.Message(b"odd", **properties), routing_key=queue)
+        channel.basic_publish(amqp.Message(b"after it"), routing_key=queue)
 
 
 async def test_a_request_reaches_the_queue_by_the_slot_of_its_run(vhost):
