@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 from asyncflow.config.arguments import check_arguments
@@ -27,13 +26,18 @@ class Asked:
     """A leaf of a condition that reads results, and where; what it may read is checked with the edge."""
 
     leaf: Predicate | Expression
-    place: Place
+    table: Table
+    key: str
+
+    @property
+    def place(self) -> Place:
+        return self.table.place_at(self.key)
 
 
 class ConditionReader:
     """Reads one edge's or fallback's condition; `asked` collects its leaves that read results."""
 
-    def __init__(self, scope: Scope, sources: tuple[str, ...], *, is_fallback: bool = False) -> None:
+    def __init__(self, scope: Scope, sources: tuple[NodeName, ...], *, is_fallback: bool = False) -> None:
         self._scope = scope
         self._sources = sources
         self._is_fallback = is_fallback
@@ -42,17 +46,24 @@ class ConditionReader:
     def of(self, fields: Fields) -> Condition:
         """The condition of an edge or a fallback; one that is wrong is reported, and stands for none."""
         found = fields.get("condition")
-        return ALWAYS if found is None else self.read(found, fields.place("condition")) or ALWAYS
+        if found is None:
+            return ALWAYS
+        if isinstance(found, Table):
+            return self._table(found) or ALWAYS
+        return self._read(found, fields.place("condition")) or ALWAYS
 
-    def read(self, value: Json, place: Place) -> Condition | None:
+    def _read(self, value: Json, place: Place) -> Condition | None:
         """The condition; None when it is wrong, which is reported."""
+        if isinstance(value, Table):
+            return self._table(value)
         if isinstance(value, str) and value:
             table = Table(place.file, (place.line - 1, place.column - 1, place.end_line - 1, place.end_column - 1))
-            table.put("name", value, (table.span, table.span))
+            table.put("name", value, (*table.span, *table.span))
             return self._predicate(Fields(table, {"name": value}, {}))
-        if not isinstance(value, Table):
-            self._add("F404", f"a condition must be a table, not {words_for(value)}", place)
-            return None
+        self._add("F404", f"a condition must be a table, not {words_for(value)}", place)
+        return None
+
+    def _table(self, value: Table) -> Condition | None:
         operator = next((key for key in _OPERATORS if key in value), None)
         if operator is None:
             self._report_shapeless(value)
@@ -63,28 +74,29 @@ class ConditionReader:
         return self._operation(operator, value)
 
     def _operation(self, operator: str, table: Table) -> Condition | None:
-        inner, place = table[operator], table.place_at(operator)
         if operator == "expr":
-            return self._expression(inner, place)
+            return self._expression(table)
+        inner, place = table[operator], table.place_at(operator)
         if operator == "not":
-            part = self.read(inner, place)
+            part = self._read(inner, place)
             return None if part is None else Not(part)
         if not isinstance(inner, Series) or not inner:
             self._add("F404", f"`{operator}` takes a list of conditions, not {words_for(inner)}", place)
             return None
-        parts = [self.read(each, inner.place_at(index)) for index, each in enumerate(inner)]
+        parts = [self._read(each, inner.place_at(index)) for index, each in enumerate(inner)]
         read = tuple(part for part in parts if part is not None)
         if len(read) < len(parts):
             return None
         return And(read) if operator == "and" else Or(read)
 
-    def _expression(self, source: Json, place: Place) -> Condition | None:
+    def _expression(self, table: Table) -> Condition | None:
+        source, place = table["expr"], table.place_at("expr")
         if not isinstance(source, str) or not source.strip():
             self._add("F404", f"`expr` takes a CEL expression, not {words_for(source)}", place)
             return None
         expression = read_expression(source, place, self._scope.report)
         if expression is not None and expression.nodes:
-            self.asked.append(Asked(expression, place))
+            self.asked.append(Asked(expression, table, "expr"))
         return expression
 
     def _predicate(self, fields: Fields) -> Condition | None:
@@ -92,7 +104,6 @@ class ConditionReader:
         if name is None:
             return None
         place, builtins = fields.place("name"), self._scope.builtins
-        args: Mapping[str, Json] = fields.get("args") or {}
         built_in = builtins.pure.get(name) or builtins.outside.get(name)
         module = self._scope.predicates_module
         if built_in is None or name in self._scope.redefined:
@@ -100,46 +111,65 @@ class ConditionReader:
                 self._report_unknown(name, place)
                 return None
             function = self._scope.function(module, name, place, "predicate")
-            return self._leaf(fields, Predicate(name=name, args=args, function=function))
+            return self._custom(fields, function)
         taken = self._scope.taken(built_in)
         self._warn_of_changed(name, place)
         if not check_arguments(fields, taken, self._scope.report):
             return None
         pure = name in builtins.pure
-        return self._leaf(
-            fields,
-            Predicate(
-                name=name,
-                args=args,
-                reads_result=taken.reads_result,
-                reads_node_args=taken.reads_node_args,
-                call=built_in if pure else None,
-                function=None if pure else Function(module=built_in.__module__, name=built_in.__name__),
-            ),
+        node, is_right = self._node(fields, needed=taken.reads_result)
+        leaf = Predicate(
+            name=name,
+            node=node,
+            task=fields.get("task"),
+            instances=fields.get("instances", "all"),
+            args=fields.get("args") or {},
+            reads_result=taken.reads_result,
+            reads_node_args=taken.reads_node_args,
+            call=built_in if pure else None,
+            function=None if pure else Function(module=built_in.__module__, name=built_in.__name__),
         )
+        return self._noted(leaf, fields) if is_right else None
 
-    def _leaf(self, fields: Fields, made: Predicate) -> Condition | None:
-        """The predicate with the node that it looks at."""
-        named, task = fields.get("node"), fields.get("task")
+    def _custom(self, fields: Fields, function: Function) -> Condition | None:
+        """A predicate of the user's: whether it reads results or node args is known only by importing it."""
+        node, is_right = self._node(fields, needed=False)
+        leaf = Predicate(
+            name=function.name,
+            node=node,
+            task=fields.get("task"),
+            instances=fields.get("instances", "all"),
+            args=fields.get("args") or {},
+            reads_result=True,
+            reads_node_args=True,
+            function=function,
+        )
+        return self._noted(leaf, fields) if is_right else None
+
+    def _node(self, fields: Fields, *, needed: bool) -> tuple[NodeName | None, bool]:
+        """The node that a predicate looks at, the only source where none is named; and whether that is right."""
+        named: NodeName | None = fields.get("node")
         if named is not None and named not in self._sources:
             listed = ", ".join(self._sources) or "none"
             hint = did_you_mean(named, self._sources) or f"the sources are: {listed}"
             self._add("F405", f"`{named}` is no source of this edge", fields.place("node"), hint=hint)
-            return None
-        if task is None and "instances" in fields:
+            return None, False
+        if "instances" in fields and "task" not in fields:
             self._add("F408", "`instances` needs a `task` in a sub-flow", fields.key_place("instances"))
-        if not made.reads_result:
-            return made
-        node = NodeName(self._sources[0]) if named is None and len(self._sources) == 1 else named
-        if node is None and made.function is None:
-            self._report_no_node(made.name, fields.place("name"))
-            return None
-        if named is None and task is None and node in self._scope.flows and made.function is not None:
-            node = None  # whether a function of the user's reads a result at all is not known here
-        leaf = replace(made, node=node, task=task, instances=fields.get("instances", "all"))
-        if node is not None:
-            key = "task" if task is not None else "node" if named is not None else "name"
-            self.asked.append(Asked(leaf, fields.place(key)))
+        if named is None and len(self._sources) == 1:
+            only = self._sources[0]
+            # A function of the user's may not look at results at all, and a sub-flow has none.
+            return (None, True) if not needed and "task" not in fields and only in self._scope.flows else (only, True)
+        if named is None and needed:
+            self._report_no_node(fields.get("name"), fields.place("name"))
+        return named, named is not None or not needed
+
+    def _noted(self, leaf: Predicate, fields: Fields) -> Predicate:
+        if not leaf.reads_result:
+            return replace(leaf, node=None, task=None) if leaf.node is not None else leaf
+        if leaf.node is not None:
+            key = "task" if leaf.task is not None else "node" if "node" in fields else "name"
+            self.asked.append(Asked(leaf, fields.table, key))
         return leaf
 
     def _report_no_node(self, name: str, place: Place) -> None:

@@ -27,7 +27,7 @@ class ReadEdge:
 
     def place_of(self, name: str, key: str) -> Place:
         """Where `from` or `to` names a node."""
-        return next((place for named, place in self.fields.names(key) if named == name), self.fields.place(key))
+        return next((place for named, place in self.fields.named(key) if named == name), self.fields.place(key))
 
 
 def read_edge(index: int, table: Table, scope: Scope) -> ReadEdge | None:
@@ -35,18 +35,20 @@ def read_edge(index: int, table: Table, scope: Scope) -> ReadEdge | None:
     before = len(scope.report.problems)
     fields = read_fields(EDGE, table, scope.report)
     sources, targets = fields.names("from"), fields.names("to")
-    for name, place in (*sources, *targets):
-        scope.check_node(name, place)
-        scope.used_tasks.add(name)
-    _check_sources_differ(sources, scope)
-    source_names = tuple(NodeName(name) for name, _ in sources)
+    scope.used_tasks.update(sources, targets)
+    if not all(map(scope.is_node, (*sources, *targets))):
+        for name, place in (*fields.named("from"), *fields.named("to")):
+            scope.check_node(name, place)
+    if len(set(sources)) < len(sources):
+        _report_source_twice(fields, scope)
+    source_names = tuple(map(NodeName, sources))
     conditions = ConditionReader(scope, source_names)
     condition = conditions.of(fields)
     templates = TemplateReader(scope.report, has_item="foreach" in fields)
     edge = Edge(
         index=index,
         sources=source_names,
-        targets=tuple(NodeName(name) for name, _ in targets),
+        targets=tuple(map(NodeName, targets)),
         condition=condition,
         foreach=_foreach(fields, scope),
         selective=_selective(fields, scope),
@@ -58,9 +60,9 @@ def read_edge(index: int, table: Table, scope: Scope) -> ReadEdge | None:
     return ReadEdge(edge, fields, tuple(conditions.asked), tuple(templates.reads))
 
 
-def _check_sources_differ(sources: list[tuple[str, Place]], scope: Scope) -> None:
+def _report_source_twice(fields: Fields, scope: Scope) -> None:
     seen: dict[str, Place] = {}
-    for name, place in sources:
+    for name, place in fields.named("from"):
         if name in seen:
             related = (seen[name], "first named here")
             hint = "a node counts once; to wait for several runs of it let its own edge start them with `foreach`"
@@ -78,7 +80,7 @@ def _foreach(fields: Fields, scope: Scope) -> Foreach | None:
         return None
     propagates = foreach.get("propagate_result", False)
     if propagates:
-        for target, place in fields.names("to"):
+        for target, place in fields.named("to"):
             if target in scope.tasks:
                 message = f"`propagate_result` gives items to sub-flows, and `{target}` is a task"
                 hint = "let the edge start a flow that holds the task"
@@ -96,20 +98,20 @@ def _selective(fields: Fields, scope: Scope) -> Selective | None:
     if not isinstance(found, Table):
         return None
     targets = fields.names("to")
-    if len(targets) != 1 or targets[0][0] in scope.tasks:
+    if len(targets) != 1 or targets[0] in scope.tasks:
         message = "`selective` needs exactly one target, a flow"
         scope.report.add("F313", message, fields.key_place("selective"), hint="give the flow an edge of its own")
         return None
     selective = read_fields(SELECTIVE, found, scope.report)
     subsequent = selective.get("run_subsequent", False)
-    flows = selective.names("run_subsequent")
-    for name, place in flows:
+    flows = tuple(map(FlowName, selective.names("run_subsequent")))
+    for name, place in selective.named("run_subsequent"):
         if name not in scope.flows:
             hint = did_you_mean(name, scope.flows)
             scope.report.add("F313", f"no flow is named `{name}`", place, label="unknown flow", hint=hint)
     return Selective(
-        tasks=tuple(NodeName(name) for name, _ in selective.names("tasks")),
-        run_subsequent=subsequent if isinstance(subsequent, bool) else tuple(FlowName(name) for name, _ in flows),
+        tasks=tuple(map(NodeName, selective.names("tasks"))),
+        run_subsequent=subsequent if isinstance(subsequent, bool) else flows,
         follow_subflows=selective.get("follow_subflows", False),
     )
 
@@ -137,7 +139,7 @@ def _node_args(fields: Fields, templates: TemplateReader, scope: Scope) -> Templ
     if "node_args" not in fields:
         return None
     template = templates.read(fields.get("node_args"), fields.place("node_args"))
-    sources = [name for name, _ in fields.names("from")]
+    sources = fields.names("from")
     for read in templates.reads:
         if read.name not in sources:
             hint = did_you_mean(read.name, sources) or f"the sources are: {', '.join(sources) or 'none'}"

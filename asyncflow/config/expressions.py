@@ -17,7 +17,8 @@ from asyncflow.errors import Place
 from asyncflow.model.condition import Expression
 from asyncflow.model.names import Json, NodeName
 
-_ROOTS = ("results", "node_args")
+_ROOTS = frozenset({"results", "node_args"})
+_MACROS = frozenset({"all", "exists", "exists_one", "existsOne", "filter", "map", "transformList", "transformMap"})
 _TOKEN = re.compile(
     r"""(?P<text>[rRbB]{0,2}(?:'''(?:[^\\]|\\.)*?'''|\"\"\"(?:[^\\]|\\.)*?\"\"\"|'(?:[^'\\\n]|\\.)*'|"(?:[^"\\\n]|\\.)*"))"""
     r"""|(?P<name>[_a-zA-Z][_a-zA-Z0-9]*)|(?P<comment>//[^\n]*)|(?P<sign>[^\s\w])|(?P<number>[0-9]\w*)""",
@@ -36,19 +37,39 @@ def read_expression(source: str, place: Place, report: Report) -> Expression | N
         hint = f"line {line}, column {column} of the expression" if at == place else ""
         report.add("F410", f"`{source}` is not a CEL expression: {words}", at, hint=hint)
         return None
-    unknown = [name for name in program.variables() if name not in _ROOTS]
+    tokens = _tokens(source)
+    unknown = sorted(set(program.variables()) - _ROOTS - _bound_in(tokens))
     for name in unknown:
         message = f"the expression reads `{name}`, but there are only `results` and `node_args`"
         hint = did_you_mean(name, _ROOTS) or f"write results.TASK.{name} or node_args.{name}"
         report.add("F411", message, place_in(source, place, source.find(name), len(name)), hint=hint)
     if unknown:
         return None
-    return Expression(source=source, nodes=tuple(map(NodeName, results_in(source))), call=_call_of(program.execute))
+    return Expression(source=source, nodes=tuple(map(NodeName, _results_in(tokens))), call=_call_of(program.execute))
 
 
 def results_in(source: str) -> list[str]:
     """The names that follow `results.` or stand in `results[...]`, each once."""
-    tokens = [match for match in _TOKEN.finditer(source) if match.lastgroup != "comment"]
+    return _results_in(_tokens(source))
+
+
+def _tokens(source: str) -> list[re.Match[str]]:
+    return [match for match in _TOKEN.finditer(source) if match.lastgroup != "comment"]
+
+
+def _bound_in(tokens: list[re.Match[str]]) -> set[str]:
+    """The variables that macros such as `list.exists(each, ...)` bring along; the library counts them as read."""
+    bound = set()
+    words = [token.group() for token in tokens]
+    for index, word in enumerate(words):
+        if word in _MACROS and words[index - 1 : index] == ["."] and words[index + 1 : index + 2] == ["("]:
+            bound.update(words[index + 2 : index + 3])
+            if words[index + 3 : index + 6 : 2] == [",", ","]:  # two variables: the index or key, and the value
+                bound.update(words[index + 4 : index + 5])
+    return bound
+
+
+def _results_in(tokens: list[re.Match[str]]) -> list[str]:
     names: dict[str, None] = {}
     for index, token in enumerate(tokens):
         before = tokens[index - 1].group() if index else ""

@@ -33,9 +33,9 @@ def _read_fallback(index: int, table: Table, scope: Scope) -> ReadFallback | Non
     before = len(scope.report.problems)
     fields = read_fields(FAILURE, table, scope.report)
     nodes, targets = fields.names("nodes"), fields.names("fallback")
-    for name, place in (*nodes, *targets):
+    for name, place in (*fields.named("nodes"), *fields.named("fallback")):
         scope.check_node(name, place, "F501")
-    scope.used_tasks.update(name for name, _ in targets)
+    scope.used_tasks.update(targets)
     conditions = ConditionReader(scope, (), is_fallback=True)
     condition = conditions.of(fields)
     for asked in conditions.asked:
@@ -47,17 +47,16 @@ def _read_fallback(index: int, table: Table, scope: Scope) -> ReadFallback | Non
         message = "`propagate_failure` contradicts `fallback: true`"
         hint = "true handles the failure; to let the flow fail, remove the entry"
         scope.report.add("F505", message, fields.key_place("propagate_failure"), hint=hint)
-    names = frozenset(NodeName(name) for name, _ in nodes)
-    if names and {name for name, _ in targets} == names and len(targets) == 1:
-        message = f"the fallback of `{targets[0][0]}` is itself"
+    if len(targets) == 1 and set(nodes) == set(targets):
+        message = f"the fallback of `{targets[0]}` is itself"
         hint = "it is started again as often as it fails; `max_retry` bounds that"
         scope.report.add("F504", message, fields.place("fallback"), hint=hint)
     if scope.report.has_errors_since(before):
         return None
     fallback = Fallback(
         index=index,
-        nodes=names,
-        targets=tuple(NodeName(name) for name, _ in targets),
+        nodes=frozenset(map(NodeName, nodes)),
+        targets=tuple(map(NodeName, targets)),
         condition=condition,
         propagate_failure=propagates,
     )

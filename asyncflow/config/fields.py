@@ -33,8 +33,13 @@ class Fields:
     def key_place(self, key: str) -> Place:
         return self.table.key_place(self._spelled.get(key, key))
 
-    def names(self, key: str) -> list[tuple[str, Place]]:
-        """One name or many, each with its place; empty when the key is absent, empty or a flag."""
+    def names(self, key: str) -> list[str]:
+        """One name or many; none when the key is absent, empty or a flag."""
+        value = self.values.get(key)
+        return [value] if isinstance(value, str) else list(value) if isinstance(value, Series) else []
+
+    def named(self, key: str) -> list[tuple[str, Place]]:
+        """The same, each with its place."""
         value = self.values.get(key)
         if isinstance(value, str):
             return [(value, self.place(key))]

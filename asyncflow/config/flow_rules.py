@@ -33,7 +33,7 @@ class FlowRules:
         flow = self._flow
         targets = {name for edge in flow.edges for name in edge.targets}
         targets.update(name for fallback in flow.fallbacks for name in fallback.targets)
-        for name, place in self._read.fields.names("nowait"):
+        for name, place in self._read.fields.named("nowait"):
             if not self._scope.check_node(name, place):
                 continue
             if name not in targets:
@@ -51,7 +51,7 @@ class FlowRules:
     def _check_eager(self) -> None:
         flow = self._flow
         caught = {name for fallback in flow.fallbacks for name in fallback.nodes}
-        for name, place in self._read.fields.names("eager_failures"):
+        for name, place in self._read.fields.named("eager_failures"):
             if not self._scope.check_node(name, place):
                 continue
             if name not in flow.nodes:

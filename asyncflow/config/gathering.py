@@ -105,7 +105,7 @@ def _gather_file(table: Table, parts: Parts, report: Report) -> None:
 
 
 def _gather_names(fields: Fields, parts: Parts, report: Report) -> None:
-    for name, place in fields.names("flows"):
+    for name, place in fields.named("flows"):
         if not IDENTIFIER.fullmatch(name):
             message = f"`{name}` cannot be the name of a flow"
             report.add("F203", message, place, hint="take letters, digits and underscores, no digit first")

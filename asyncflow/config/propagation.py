@@ -28,7 +28,7 @@ _Names = frozenset[NodeName]
 
 def named_nodes(fields: Fields, key: str) -> _Names:
     """The nodes that a key names; whether they exist is checked with the graph."""
-    return frozenset(NodeName(name) for name, _ in fields.names(key))
+    return frozenset(map(NodeName, fields.names(key)))
 
 
 def read_propagation(
@@ -70,7 +70,7 @@ class _Reader:
         """The sub-flows that a key names; true stands for all of the flow."""
         if self._fields.get(key) is True:
             return self._sub_flows
-        named = self._fields.names(key)
+        named = self._fields.named(key)
         for name, place in named:
             if name not in self._scope.flows:
                 what = "is a task, not a flow" if name in self._scope.tasks else "is no flow"
@@ -84,7 +84,7 @@ class _Reader:
     def check_disjoint(self, one: str, other: str) -> None:
         if not (self._fields.get(one) and self._fields.get(other)):
             return
-        names = {key: {name for name, _ in self._fields.names(key)} for key in (one, other)}
+        names = {key: set(self._fields.names(key)) for key in (one, other)}
         everywhere = self._fields.get(one) is True or self._fields.get(other) is True
         if everywhere or names[one] & names[other]:
             related = (self._fields.key_place(one), f"`{one}` asked for here")

@@ -51,8 +51,14 @@ class ReachabilityCheck:
                 broken.add(edge.index)
                 place = read.fields.place("condition")
                 self._report.add("F604", "the edge can never fire: its condition is always false", place)
-            for name in edge.sources:
-                if name not in startable:
+            absent = [name for name in edge.sources if name not in startable]
+            suffices = len(edge.sources) - len(absent) >= (edge.at_least or len(edge.sources))
+            for name in absent:
+                if suffices:
+                    message = f"`{name}` can never start: nothing in the flow `{flow.name}` starts it"
+                    hint = "the join is complete without it; remove it, or start it"
+                    self._report.add("F603", message, read.place_of(name, "from"), label="never started", hint=hint)
+                else:
                     broken.add(edge.index)
                     message = f"the edge can never fire: nothing in the flow `{flow.name}` starts `{name}`"
                     hint = f"add an edge to `{name}`, with an empty `from:` if it is where the flow begins"

@@ -30,8 +30,8 @@ def read_retries(fields: Fields, report: Report) -> Retries:
         factor=float(fields.get("retry_backoff", 1)),
         ceiling=ceiling,
         jitter=float(fields.get("retry_jitter", 0)),
-        only=tuple(name for name, _ in fields.names("retry_on")),
-        never=tuple(name for name, _ in fields.names("retry_never")),
+        only=tuple(fields.names("retry_on")),
+        never=tuple(fields.names("retry_never")),
     )
 
 

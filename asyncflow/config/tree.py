@@ -10,6 +10,8 @@ from asyncflow.model.names import Json
 
 Span: TypeAlias = tuple[int, int, int, int]
 """Line, column, end line, end column, from 0 as the YAML parser counts. Tuples of ints cost the collector nothing."""
+Spans: TypeAlias = tuple[int, int, int, int, int, int, int, int]
+"""The span of a key, and that of its value."""
 
 
 def place_of(file: str, span: Span) -> Place:
@@ -40,10 +42,9 @@ class Table(dict[str, Json]):
         super().__init__()
         self.file = file
         self.span = span
-        self.spans: dict[str, tuple[Span, Span]] = {}
-        """Of each key and its value."""
+        self.spans: dict[str, Spans] = {}
 
-    def put(self, key: str, value: Json, spans: tuple[Span, Span]) -> None:
+    def put(self, key: str, value: Json, spans: Spans) -> None:
         self[key] = value
         self.spans[key] = spans
 
@@ -52,15 +53,17 @@ class Table(dict[str, Json]):
         return place_of(self.file, self.span)
 
     def key_place(self, key: str) -> Place:
-        return place_of(self.file, self._spans_at(key)[0])
+        return place_of(self.file, self._key_span(key))
 
     def place_at(self, key: str) -> Place:
         """The place of a member; of its key where the value is empty, so that there is something to point at."""
-        of_key, span = self._spans_at(key)
-        return place_of(self.file, of_key if span[:2] == span[2:] else span)
+        if key not in self.spans:
+            return self.place
+        span = self.spans[key][4:]
+        return self.key_place(key) if span[:2] == span[2:] else place_of(self.file, span)
 
-    def _spans_at(self, key: str) -> tuple[Span, Span]:
-        return self.spans.get(key, (self.span, self.span))
+    def _key_span(self, key: str) -> Span:
+        return self.spans[key][:4] if key in self.spans else self.span
 
 
 class Series(list[Json]):

@@ -1,0 +1,39 @@
+"""Loading is linear: a thousand flows of twenty nodes take about a second."""
+
+from pathlib import Path
+from time import process_time
+
+from asyncflow.config import check
+from asyncflow.predicates import BUILT_INS
+
+
+def write(folder: Path, flows: int) -> Path:
+    lines = ["storages: [{name: S, import: m, configuration: {a: 1}}]", "tasks:"]
+    lines += [f"  - {{name: T{number}, import: m, storage: S}}" for number in range(20)]
+    lines.append("flow-definitions:")
+    for flow in range(flows):
+        lines += [f"  - name: flow{flow}", "    edges:", "      - from:", "        to: T0"]
+        for number in range(19):
+            lines += [f"      - from: T{number}", f"        to: T{number + 1}", "        condition:"]
+            lines += ["          name: fieldEqual", f"          args: {{key: k, value: {number}}}"]
+    file = folder / f"{flows}.yaml"
+    file.write_text("\n".join(lines))
+    return file
+
+
+def seconds_for(file: Path) -> float:
+    began = process_time()
+    assert check([file], builtins=BUILT_INS, environ={}).problems == ()
+    return process_time() - began
+
+
+def test_a_thousand_flows_of_twenty_nodes_are_checked_within_seconds(tmp_path: Path) -> None:
+    """The promise is 3 s; the bound leaves room for a machine that has other things to do."""
+    file = write(tmp_path, 1000)
+    assert seconds_for(file) < 5
+
+
+def test_ten_times_the_flows_take_about_ten_times_as_long(tmp_path: Path) -> None:
+    few, many = write(tmp_path, 15), write(tmp_path, 150)
+    shortest = min(seconds_for(few) for _ in range(3))
+    assert min(seconds_for(many) for _ in range(2)) < 30 * shortest
