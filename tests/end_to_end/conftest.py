@@ -25,7 +25,7 @@ StartWorker = Callable[..., CeleryWorker]
 
 
 def plain(name: str, **more: Any) -> dict[str, Any]:
-    return {"name": name, "celery_task": f"tests.end_to_end.plain_tasks.{name}", **more}
+    return {"name": name, "celery_task": f"tests.end_to_end.plain_tasks.{name}"} | more
 
 
 def flow(*edges: Mapping[str, Any], **more: Any) -> dict[str, Any]:
