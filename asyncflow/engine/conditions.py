@@ -57,13 +57,18 @@ def _first(parts: Iterable[Any], decisive: bool, verdict_of: Callable[[Any], Ver
 
 
 def _predicate_holds(step: Step, predicate: Predicate, sources: Sources, place: str) -> Verdict:
+    source = None
+    if predicate.node is not None:
+        source = sources.get(predicate.node)
+        if source is None:  # a join that does not wait for all of its sources: there is nothing to look at
+            return False
     if predicate.call is None:
         return _ask(step, predicate, sources, place)
-    if predicate.task is not None and predicate.node is not None:
-        return _holds_inside(step, predicate, instances_of(step.run, sources[predicate.node], predicate.task))
-    if not predicate.reads_result or predicate.node is None:
+    if predicate.task is not None and source is not None:
+        return _holds_inside(step, predicate, instances_of(step.run, source, predicate.task))
+    if not predicate.reads_result or predicate.node is None or source is None:
         return _call(step, predicate, {})
-    result = step.ask(ResultOf(step.flow.name, predicate.node, sources[predicate.node]))
+    result = step.ask(ResultOf(step.flow.name, predicate.node, source))
     return UNANSWERED if result is UNANSWERED else _call(step, predicate, {"message": result})
 
 

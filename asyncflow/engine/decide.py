@@ -10,10 +10,10 @@ from typing import assert_never
 
 from asyncflow.engine.edges import fire_edges_of, fire_starting_edges
 from asyncflow.engine.evolve import evolve
-from asyncflow.engine.failures import error_of_run, start_fallbacks
+from asyncflow.engine.failures import error_of_run, errors_of_run, start_fallbacks
 from asyncflow.engine.nodes import publish_attempt
 from asyncflow.engine.propagation import report_of
-from asyncflow.engine.retries import retry_after, wait_before_retry
+from asyncflow.engine.retries import is_retried, retry_after, wait_before_retry
 from asyncflow.engine.step import UNANSWERED, FunctionRaisedError, Step
 from asyncflow.model import events as e
 from asyncflow.model import facts as f
@@ -105,14 +105,14 @@ def _succeed(step: Step, id: TaskId, fact: f.NodeSucceeded) -> None:
     step.record(fact)
     if not node.waited or step.run.status.is_terminal:
         return
-    if step.flow.node_args_from_first and is_first_of_run and node.edge is not None:
+    if step.flow.node_args_from_first and is_first_of_run and not step.run.waited and node.edge is not None:
         _replace_node_args(step, node.name, id, node.edge)
-    _evaluate(step, node.name, id, is_first=is_first)
+    fire_edges_of(step, node.name, id, is_first=is_first)
     _settle(step)
 
 
 def _replace_node_args(step: Step, name: NodeName, id: TaskId, edge: int) -> None:
-    """R18, from the starting task only, never from its fallback."""
+    """R18: when a starting task finishes alone, never from its fallback."""
     if step.flow.edges[edge].sources:
         return
     result = step.ask(ResultOf(step.flow.name, name, id))
@@ -120,16 +120,13 @@ def _replace_node_args(step: Step, name: NodeName, id: TaskId, edge: int) -> Non
         step.record(f.NodeArgsReplaced(node_args=result))
 
 
-def _evaluate(step: Step, name: NodeName, id: TaskId, *, is_first: bool) -> None:
-    """Fire the edges of a finished node, and those of nodes that a selective run reuses on the way (R4)."""
-    fire_edges_of(step, name, id, is_first=is_first)
-    _evaluate_reused(step)
-
-
-def _evaluate_reused(step: Step) -> None:
-    while step.unevaluated and not step.is_open:
-        name, id = step.unevaluated.pop(0)
-        fire_edges_of(step, name, id, is_first=len(step.run.finished[name]) == 1)
+def _finish_reused(step: Step) -> None:
+    """Nodes that a selective run reuses finish in the same step, and so do those that they lead to (R4)."""
+    while step.reused and not step.is_open:
+        fact = step.reused.popleft()
+        is_first = fact.name not in step.run.finished
+        step.record(fact)
+        fire_edges_of(step, fact.name, fact.id, is_first=is_first)
 
 
 def _fail_attempt(step: Step, id: TaskId, error: TaskError, blame: e.Blame) -> None:
@@ -139,7 +136,7 @@ def _fail_attempt(step: Step, id: TaskId, error: TaskError, blame: e.Blame) -> N
     task = step.flow.nodes[node.name]
     assert not isinstance(task, SubFlow), "sub-flows have no attempts"
     wait = retry_after(task, node, error, blame, id)
-    if wait is None:
+    if wait is None or (node.waited and step.run.status.is_terminal):  # nobody waits for it any more
         _fail(step, f.NodeFailed(id=id, error=error))
         return
     next_id = step.context.new_id(step.run.id, node.name, node.number, node.attempt + 1)
@@ -164,7 +161,7 @@ def _fail(step: Step, fact: f.NodeFailed) -> None:
 
 def _settle(step: Step) -> None:
     """When nothing is active any more: fallbacks, then the end."""
-    _evaluate_reused(step)
+    _finish_reused(step)
     if _waits(step):
         return
     if step.run.failed:
@@ -182,13 +179,13 @@ def _waits(step: Step) -> bool:
 
 
 def _fail_run(step: Step, error: TaskError) -> None:
-    """A whole-flow retry if there is one left (R30), else the end."""
+    """A whole-flow retry if there is one left (R30) and every failure is one to retry on, else the end."""
     run, retries = step.run, step.flow.retries
-    if run.attempt > retries.most:
+    if run.attempt > retries.most or not all(is_retried(retries, each) for each in errors_of_run(step)):
         _end(step, f.RunFailed(error=error))
         return
     due = step.at + wait_before_retry(retries, run.attempt, run.id)
-    _forget_active(step, "superseded")
+    _forget_active(step)
     _wait_to_start(step, f.RunRetried(attempt=run.attempt + 1, due=due, error=error))
 
 
@@ -198,10 +195,10 @@ def _wait_to_start(step: Step, fact: f.RunDelayed | f.RunRetried) -> None:
     step.commands.append(SetTimer(run_id=run.id, kind=e.TimerKind.RESTART, due=fact.due, attempt=run.attempt))
 
 
-def _forget_active(step: Step, verdict: str) -> None:
+def _forget_active(step: Step) -> None:
     tasks = tuple(id for id, node in step.run.active.items() if node.kind is NodeKind.TASK and node.waited)
     if tasks:
-        step.commands.append(ForgetAttempts(run_id=step.run.id, ids=tasks, verdict=verdict))
+        step.commands.append(ForgetAttempts(run_id=step.run.id, ids=tasks, verdict="superseded"))
 
 
 def _end(step: Step, fact: f.RunSucceeded | f.RunFailed | f.RunCancelled) -> None:
@@ -224,7 +221,7 @@ def _time_out(step: Step, event: e.TimerDue) -> None:
                 _time_out_attempt(step, event.id)
         case e.TimerKind.RUN_TIMEOUT:
             if not run.status.is_terminal:
-                error = TaskError(type="FlowTimeout", message=f"not over after {step.flow.timeout:g} s")
+                error = _timeout_error("FlowTimeout", "over", step.flow.timeout)
                 _stop_active(step, "timed out")
                 _end(step, f.RunFailed(error=error))
         case _:
@@ -235,8 +232,12 @@ def _time_out_attempt(step: Step, id: TaskId) -> None:
     task = step.flow.nodes[step.run.active[id].name]
     assert not isinstance(task, SubFlow), "only tasks have a timeout"
     step.commands.append(ForgetAttempts(run_id=step.run.id, ids=(id,), verdict="timed out", terminate=True))
-    error = TaskError(type="NodeTimeout", message=f"not completed within {task.timeout:g} s", module="asyncflow")
-    _fail_attempt(step, id, error, e.Blame.TASK)
+    _fail_attempt(step, id, _timeout_error("NodeTimeout", "completed", task.timeout), e.Blame.TASK)
+
+
+def _timeout_error(type: str, what: str, seconds: float | None) -> TaskError:
+    within = "in time" if seconds is None else f"within {seconds:g} s"  # the limit may be gone since it was set
+    return TaskError(type=type, message=f"not {what} {within}", module="asyncflow")
 
 
 def _cancel(step: Step, reason: str) -> None:
@@ -265,8 +266,8 @@ def _fail_at_once(step: Step, event: e.Event, message: str) -> Decision:
             step.record(f.NodeSucceeded(id=event.id))
         case e.AttemptFailed() | e.ChildRunEnded() if event.id in step.run.active and event.error is not None:
             step.record(f.NodeFailed(id=event.id, error=event.error))
-    _forget_active(step, "superseded")
-    _end(step, f.RunFailed(error=_dispatcher_failure(message)))
+    if not step.run.status.is_terminal:
+        _end(step, f.RunFailed(error=_dispatcher_failure(message)))
     outcome = step.outcome()
     assert isinstance(outcome, Decision)
     return outcome

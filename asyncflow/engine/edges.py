@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from dataclasses import replace
 from itertools import product
 
 from asyncflow.engine.conditions import holds
 from asyncflow.engine.nodes import Origin, start_node
 from asyncflow.engine.propagation import parent_of
-from asyncflow.engine.step import UNANSWERED, Sources, Step, as_text
+from asyncflow.engine.step import UNANSWERED, FunctionRaisedError, Sources, Step, as_text
 from asyncflow.engine.templates import node_args_of
+from asyncflow.errors import RequestError
 from asyncflow.model.decision import ItemsOf, ReuseOf
 from asyncflow.model.facts import (
     EdgeFired,
@@ -18,9 +20,11 @@ from asyncflow.model.facts import (
     NodeReused,
     SourceMet,
 )
-from asyncflow.model.flow import Edge, Foreach, Task
+from asyncflow.model.flow import Edge, Foreach, Selective, Task
 from asyncflow.model.names import FlowName, Json, NodeName, TaskId
-from asyncflow.model.run import Parent
+from asyncflow.model.run import Parent, Selection
+
+Select = Callable[[FlowName, Selective], Selection]
 
 
 def fire_starting_edges(step: Step) -> None:
@@ -108,16 +112,9 @@ def _start_targets(step: Step, edge: Edge, targets: tuple[NodeName, ...], source
         node_args = node_args_of(step, edge.node_args, sources, origin.item)
         if node_args is UNANSWERED:
             return
-        origin = Origin(edge=edge.index, parent=origin.parent, node_args=node_args, own_args=True)
+        origin = replace(origin, node_args=node_args, own_args=True)
     if edge.selective is not None and step.context.select is not None:
-        selection = step.context.select(FlowName(targets[0]), edge.selective)
-        origin = Origin(
-            edge=edge.index,
-            parent=origin.parent,
-            node_args=origin.node_args,
-            own_args=origin.own_args,
-            selection=selection,
-        )
+        origin = replace(origin, selection=_selected(step.context.select, targets[0], edge.selective))
     for target in targets:
         reused = _reused(step, target, sources, origin)
         if reused is UNANSWERED:
@@ -125,8 +122,14 @@ def _start_targets(step: Step, edge: Edge, targets: tuple[NodeName, ...], source
         if reused is None:
             start_node(step, target, origin)
         else:
-            step.unevaluated.append((target, TaskId(str(reused))))
-            step.record(NodeReused(id=TaskId(str(reused)), name=target, edge=edge.index))
+            step.reused.append(NodeReused(id=TaskId(str(reused)), name=target, edge=edge.index))
+
+
+def _selected(select: Select, target: NodeName, selective: Selective) -> Selection:
+    try:
+        return select(FlowName(target), selective)
+    except RequestError as exc:  # flows are checked when they are loaded, but they may be put together in other ways
+        raise FunctionRaisedError(f"selective run of {target}: {exc}") from exc
 
 
 def _reused(step: Step, name: NodeName, sources: Sources, origin: Origin) -> Json:

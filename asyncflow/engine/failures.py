@@ -52,6 +52,12 @@ def _handle_one(step: Step, nodes: frozenset[NodeName], fallbacks: tuple[Fallbac
     return True
 
 
+def errors_of_run(step: Step) -> list[TaskError]:
+    """The last error of each node that no fallback has handled."""
+    last = (ids.last for ids in step.run.failed.values())
+    return [step.run.errors[id] for id in last if id is not None and id in step.run.errors]
+
+
 def error_of_run(step: Step) -> TaskError:
     """Why the run fails: its unhandled failures, the first of them in full."""
     failed = {name: ids.last for name, ids in step.run.failed.items()}

@@ -14,17 +14,22 @@ FATAL = "FatalTaskError"
 LOST = Retries(most=3, countdown=0.5, factor=2.0, ceiling=60.0, jitter=0.2)
 """For attempts that failed through no fault of their task, apart from the task's own retries."""
 
+LONGEST = 365 * 86400.0
+"""Where no ceiling is given: growing waits would soon be more than clocks can say."""
+
 
 def wait_before_retry(retries: Retries, failures: int, seed: str) -> float:
     """Seconds to wait after the given number of failures (from 1).
 
     The jitter is drawn from `seed`, so that a replay waits as long.
     """
-    wait = retries.countdown * retries.factor ** (failures - 1)
-    if retries.ceiling is not None:
-        wait = min(wait, retries.ceiling)
+    try:
+        wait = retries.countdown * retries.factor ** (failures - 1)
+    except OverflowError:
+        wait = LONGEST
     spread = zlib.crc32(seed.encode()) / 0xFFFFFFFF  # 0..1, evenly spread
-    return wait * (1 + retries.jitter * (2 * spread - 1))
+    ceiling = LONGEST if retries.ceiling is None else retries.ceiling
+    return min(wait * (1 + retries.jitter * (2 * spread - 1)), ceiling)
 
 
 def retry_after(task: Task, node: Active, error: TaskError, blame: Blame, seed: str) -> float | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Mapping
 from enum import Enum
 from typing import Final
@@ -10,7 +11,7 @@ from asyncflow.engine.evolve import evolve
 from asyncflow.model import jsontext
 from asyncflow.model.commands import Command
 from asyncflow.model.decision import Context, Decision, Needs, Question, Raised
-from asyncflow.model.facts import Fact
+from asyncflow.model.facts import Fact, NodeReused
 from asyncflow.model.flow import Flow
 from asyncflow.model.names import Json, NodeName, TaskId
 from asyncflow.model.run import Run
@@ -40,7 +41,7 @@ class FunctionRaisedError(Exception):
 class Step:
     """Collects facts and commands; the run is always the fold of the facts so far."""
 
-    __slots__ = ("_facts", "_questions", "at", "commands", "context", "flow", "run", "unevaluated")
+    __slots__ = ("_facts", "_questions", "at", "commands", "context", "flow", "reused", "run")
 
     def __init__(self, flow: Flow, run: Run, at: float, context: Context) -> None:
         self.flow = flow
@@ -48,8 +49,8 @@ class Step:
         self.at = at
         self.context = context
         self.commands: list[Command] = []
-        self.unevaluated: list[tuple[NodeName, TaskId]] = []
-        """Finished nodes whose edges have not been looked at."""
+        self.reused: deque[NodeReused] = deque()
+        """In a selective run: nodes that earlier results stand for. They finish one by one, like any others."""
         self._facts: list[Fact] = []
         self._questions: dict[Question, None] = {}
 

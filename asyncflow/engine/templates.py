@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 
-from asyncflow.engine.step import UNANSWERED, Sources, Step, Unanswered
+from asyncflow.engine.step import UNANSWERED, FunctionRaisedError, Sources, Step, Unanswered
 from asyncflow.model.decision import ResultOf
-from asyncflow.model.flow import Literal, Path, Record, Task, Template
+from asyncflow.model.flow import Literal, Path, Record, SubFlow, Task, Template
 from asyncflow.model.names import Json, NodeName, TaskId
 from asyncflow.model.run import Active, TaskError
 
@@ -49,7 +49,8 @@ def _document(
     """What JMESPaths look into; only results that some path reads are loaded. `errors` is for fallbacks."""
     reads = [path.reads for template in templates for path in _paths(template)]
     wanted = [name for name in sources if any(names is None or name in names for names in reads)]
-    results = {name: step.ask(ResultOf(step.flow.name, name, sources[name])) for name in wanted}
+    tasks = [name for name in wanted if not isinstance(step.flow.nodes.get(name), SubFlow)]
+    results = {name: step.ask(ResultOf(step.flow.name, name, sources[name])) for name in tasks}
     if step.is_open:
         return UNANSWERED
     errors = {name: _told(step.run.errors.get(id)) for name, id in failed.items()}
@@ -69,11 +70,18 @@ def _paths(template: Template) -> Iterator[Path]:
                 yield from _paths(member)
 
 
+def _found(path: Path, document: Mapping[str, Json]) -> Json:
+    try:
+        return path.search(document)
+    except Exception as exc:  # a JMESPath function that does not take what the results hold
+        raise FunctionRaisedError(f"template {path.source}: {type(exc).__name__}: {exc}") from exc
+
+
 def _built(template: Template, document: Mapping[str, Json]) -> Json:
     match template:
         case Literal(value):
             return value
         case Path():
-            return template.search(document)
+            return _found(template, document)
         case Record(members):
             return {name: _built(member, document) for name, member in members.items()}
