@@ -35,9 +35,10 @@ system:  ## install the servers that tests start, where they are missing
 	@tools/system-packages
 
 demo: install  ## run a real flow: no broker, no server, nothing to set up
-	$(BIN)/asyncflow run dinner -c examples/dinner
+	$(BIN)/asyncflow run dinner -c examples/dinner --node-args '{"guests": 4}'
 
 test: system dev  ## run every test, those with a real broker and real workers too
+	@$(BIN)/python tests/old_celery.py
 	$(BIN)/python -m pytest
 
 check: style types imports test  ## style, types, imports and every test
