@@ -16,6 +16,7 @@ AsyncflowError
         StorageError          a storage of task results
     NoDispatcherError         a request is durable in the broker, but no dispatcher has answered
     MissingResultError        a storage has no record of a task's result; waiting does not mend that
+    BrokenStorageError        a storage failed in another way that waiting does not mend
     CacheMissError            a cache of results does not hold one
     EnvelopeError             a message that must not be published, for it would harm workers
     FunctionError             a predicate, foreach or selective function could not be imported or raised
@@ -135,6 +136,10 @@ class MissingResultError(AsyncflowError):
     def __init__(self, storage: str, flow: str, task: str, id: str) -> None:
         self.id = id
         super().__init__(f"storage {storage!r} has no result of task {task!r} in flow {flow!r} under the id {id}")
+
+
+class BrokenStorageError(AsyncflowError):
+    """A storage failed, and waiting does not mend that: a result that it cannot keep, a mistake in its code."""
 
 
 class CacheMissError(AsyncflowError):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 from pathlib import Path
 from typing import ClassVar
@@ -21,7 +22,7 @@ class Filesystem(DataStorage):
         self._folder = Path(path) if path else Path.cwd()
 
     def retrieve(self, flow_name: str, task_name: str, task_id: str) -> Json:
-        return jsontext.loads(self._file(flow_name, task_name, task_id).read_bytes())
+        return json.loads(self._file(flow_name, task_name, task_id).read_bytes())
 
     def store(self, node_args: Json, flow_name: str, task_name: str, task_id: str, result: Json) -> str:
         file = self._file(flow_name, task_name, task_id)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
@@ -72,7 +73,7 @@ class Redis(DataStorage):
         found: Any = self._connected().get(task_id)
         if found is None:
             raise FileNotFoundError(f"no record of {task_id}")
-        return jsontext.loads(found)["result"]
+        return json.loads(found)["result"]
 
     def store(self, node_args: Json, flow_name: str, task_name: str, task_id: str, result: Json) -> str:
         record = {

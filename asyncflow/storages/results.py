@@ -7,7 +7,7 @@ from contextlib import suppress
 from threading import Lock
 from typing import TypeVar
 
-from asyncflow.errors import StorageError
+from asyncflow.errors import AsyncflowError, BrokenStorageError, StorageError
 from asyncflow.model.flow import Configuration, Storage, Task
 from asyncflow.model.names import FlowName, Json, TaskId
 from asyncflow.storages.opening import OpenStorage, open_storage
@@ -58,11 +58,11 @@ class StorageResults:
         self._threads = {name: Threads(f"storage {name}", threads) for name in configuration.storages}
 
     async def retrieve(self, flow: FlowName, task: Task, id: TaskId) -> Json:
-        """Raises StorageError where waiting may help, MissingResultError, and what the storage raises."""
+        """Raises StorageError where waiting may help; otherwise MissingResultError or BrokenStorageError."""
         return await self._run(task, lambda: self.storages.of(task).retrieve(task, flow, id))
 
     async def store(self, flow: FlowName, task: Task, id: TaskId, node_args: Json, result: Json) -> None:
-        """Raises as `retrieve`. A storage that did not answer in time may have stored the result all the same."""
+        """Raises StorageError or BrokenStorageError. A storage that did not answer in time may have stored the result all the same."""
         await self._run(task, lambda: self.storages.of(task).store(task, flow, id, node_args, result))
 
     async def close(self) -> None:
@@ -80,3 +80,7 @@ class StorageResults:
             return await self._threads[task.storage].run(call, self._timeout)
         except TimeoutError as exc:
             raise StorageError(f"storage {task.storage!r} did not answer within {self._timeout:g} s") from exc
+        except AsyncflowError:
+            raise
+        except Exception as exc:
+            raise BrokenStorageError(f"storage {task.storage!r} failed: {type(exc).__name__}: {exc}") from exc

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
@@ -85,7 +86,7 @@ class S3(DataStorage):
         body = self._call("get_object", task_id)["Body"]
         with body:
             blob = body.read()
-        return jsontext.loads(blob) if self._is_json else blob
+        return json.loads(blob) if self._is_json else blob
 
     def store(self, node_args: Json, flow_name: str, task_name: str, task_id: str, result: Json) -> str:
         blob = jsontext.dumps(result) if self._is_json else result

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 from uuid import uuid4
 
@@ -38,8 +39,10 @@ def test_an_outage_is_a_storage_error_and_the_storage_works_again_after_it(kind:
     storage.store(TASK, FLOW, before, None, "before")
 
     server.kill()
+    began = time.monotonic()
     with pytest.raises(StorageError, match="storage 'Results' cannot be reached"):
         storage.retrieve(TASK, FLOW, before)
+    assert time.monotonic() - began < 5
     with pytest.raises(StorageError):
         storage.store(TASK, FLOW, after, None, "after")
 

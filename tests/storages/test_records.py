@@ -74,7 +74,7 @@ def test_redis_has_a_record_as_json_under_the_task_id(redis_server: RedisServer)
         assert client.ttl(id) == -1
 
         client.set("of-selinon", json.dumps({**RECORD, "task_id": "of-selinon"}))
-    assert read_by(storage, "of-selinon")["eggs"] == RECORD["result"]["eggs"]
+    assert read_by(storage, "of-selinon") == RECORD["result"]
 
 
 def test_redis_forgets_records_after_a_while_where_asked_to(redis_server: RedisServer):
@@ -132,7 +132,16 @@ def test_a_write_that_fails_leaves_the_old_file(tmp_path: Path):
         files.store(None, "dinner", "Eggs", "1", object())
 
     assert files.retrieve("dinner", "Eggs", "1") == "old"
-    assert [each.name for each in (tmp_path / "dinner/Eggs").iterdir()] == ["1.json"]
+
+
+def test_a_write_that_fails_leaves_nothing_else_behind(tmp_path: Path):
+    in_the_way = tmp_path / "dinner" / "Eggs" / "1.json"
+    in_the_way.mkdir(parents=True)
+
+    with pytest.raises(IsADirectoryError):
+        Filesystem(str(tmp_path)).store(None, "dinner", "Eggs", "1", "new")
+
+    assert [each.name for each in in_the_way.parent.iterdir()] == ["1.json"]
 
 
 def test_s3_has_the_result_alone_under_the_task_id(s3: S3Server):

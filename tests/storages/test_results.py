@@ -10,7 +10,7 @@ from pathlib import Path
 import anyio
 import pytest
 
-from asyncflow.errors import ConfigurationError, MissingResultError, StorageError
+from asyncflow.errors import BrokenStorageError, ConfigurationError, MissingResultError, StorageError
 from asyncflow.model.flow import Configuration, Storage, Task, TaskKind
 from asyncflow.model.names import FlowName, NodeName, TaskId
 from asyncflow.storages import StorageResults
@@ -42,7 +42,13 @@ def configuration(tmp_path: Path, gate: threading.Event) -> Configuration:
         name="Hanging", module="tests.storages.own_storages", classname="Hanging", configuration={"gate": gate}
     )
     missing = Storage(name="Missing", module="myapp.nowhere", classname="Missing", configuration={"a": 1})
-    return Configuration(tasks={}, flows={}, storages={each.name: each for each in (files, hanging, missing)})
+    failing = Storage(
+        name="Failing",
+        module="tests.storages.own_storages",
+        classname="Failing",
+        configuration={"dead": True, "error": "ValueError"},
+    )
+    return Configuration(tasks={}, flows={}, storages={each.name: each for each in (files, hanging, missing, failing)})
 
 
 def opened(configuration: Configuration, seconds: float = 30.0, threads: int = 8) -> StorageResults:
@@ -69,6 +75,15 @@ async def test_a_storage_that_cannot_be_imported_is_told_when_it_is_used(configu
 
     with pytest.raises(ConfigurationError, match=r"myapp\.nowhere"):
         await results.retrieve(FLOW, task("Missing"), ID)
+
+
+async def test_what_else_a_storage_raises_is_no_reason_to_wait(configuration: Configuration):
+    results = opened(configuration)
+
+    with pytest.raises(BrokenStorageError, match="storage 'Failing' failed: ValueError: server closed"):
+        await results.retrieve(FLOW, task("Failing"), ID)
+    with pytest.raises(BrokenStorageError, match="storage 'Files' failed: TypeError: "):
+        await results.store(FLOW, task("Files"), ID, None, object())
 
 
 async def test_a_storage_that_hangs_is_given_up_and_stalls_no_other(configuration: Configuration):
