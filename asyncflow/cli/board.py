@@ -55,7 +55,7 @@ class Change:
 
     branch: Branch
     node: NodeView
-    before: str | None
+    before: NodeView | None
 
 
 class Board:
@@ -116,7 +116,7 @@ class Board:
         group.places.setdefault(new.id, len(group.places))
         if new.kind is NodeKind.FLOW:
             self._branch(RunId(new.id)).path = (*branch.path, new.name)
-        return Change(branch=branch, node=new, before=None if old is None else old.state)
+        return Change(branch=branch, node=new, before=old)
 
     def _branch(self, run_id: RunId) -> Branch:
         return self.branches.setdefault(run_id, Branch())
@@ -126,7 +126,7 @@ class Board:
         self.branches = {}
         self._read(report)
         return [
-            Change(branch=branch, node=node, before=before[node.id].state if node.id in before else None)
+            Change(branch=branch, node=node, before=before.get(node.id))
             for branch, node in self.everywhere()
             if node.id not in before or node.state != before[node.id].state
         ]
@@ -141,8 +141,8 @@ class Board:
 
     def _read_nodes(self, run_id: RunId, nodes: list[Mapping[str, Json]]) -> None:
         branch = self._branch(run_id)
-        for each in nodes:
-            node = _node(each)
+        # A node that was retried stands last in a report; by their start it keeps its place.
+        for node, each in sorted(((_node(each), each) for each in nodes), key=lambda pair: pair[0].started_at):
             branch.nodes[node.id] = node
             self._moved(branch, node, None)
             if "nodes" in each:

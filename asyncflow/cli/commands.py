@@ -8,6 +8,10 @@ import click
 
 from asyncflow.cli.group import Commands, later
 from asyncflow.cli.options import (
+    BROKER,
+    CONFIG,
+    Where,
+    gathered,
     line_options,
     log_options,
     output_options,
@@ -100,16 +104,16 @@ def serve() -> None:
 
 
 @asyncflow.command()
-@where_options
+@gathered(Where, "where", CONFIG, BROKER)
 @click.option("-A", "--app", default="", metavar="APP", help="Your Celery app, such as proj.celery:app.")
 @click.option("-Q", "--queues", default="", metavar="QUEUE,...", help="Queues; all that the configuration names.")
-@click.option("--log-format", type=click.Choice(["plain", "json"]), default="plain", show_default=True)
 @click.argument("celery_args", nargs=-1, type=click.UNPROCESSED, metavar="[-- CELERY OPTIONS]")
 @later("asyncflow.cli.worker:worker")
 def worker() -> None:
     """Become a stock `celery worker` for the tasks of a configuration.
 
-    What stands after -- goes to Celery: asyncflow worker -c flows -- --pool threads -c 8
+    What stands after -- goes to Celery: asyncflow worker -c flows -- --pool threads -c 8. Celery's own default app
+    is used where no other is named, which does for flow tasks: classes with run(self, node_args).
     """
 
 

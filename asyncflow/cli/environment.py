@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Awaitable, Callable
+import signal
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
 from typing import TypeVar
 
 import anyio
@@ -33,3 +35,13 @@ def settings_with_broker(where: Where, what: str, instead: str) -> Settings:
 def in_loop(main: Callable[[], Awaitable[T]]) -> T:
     """Run a command's asynchronous part."""
     return anyio.run(main, backend="asyncio")
+
+
+@contextmanager
+def terminated_as_interrupted() -> Iterator[None]:
+    """Take SIGTERM for Ctrl-C, so that the terminal is put in order and what is left open is told."""
+    before = signal.signal(signal.SIGTERM, lambda *_: signal.raise_signal(signal.SIGINT))
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)

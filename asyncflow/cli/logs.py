@@ -26,8 +26,8 @@ def logs_on(console: Console, output: Output) -> Iterator[None]:
 
 
 def _is_told_nowhere_else(record: logging.LogRecord) -> bool:
-    """The embedded worker logs each failure of a task with its traceback; the progress and the summary tell them."""
-    return record.name != "celery.app.trace"
+    """Failures of tasks stand in the progress and the summary, those of connections in our own words."""
+    return record.name != "celery.app.trace" and not record.name.startswith(("aio_pika", "aiormq"))
 
 
 @contextmanager
@@ -35,6 +35,8 @@ def daemon_logs(style: str, output: Output) -> Iterator[None]:
     """The log of a daemon: what it does, one line an event."""
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(JsonLines() if style == "json" else PlainLines())
+    if not output.verbose:
+        handler.addFilter(_is_told_nowhere_else)
     with _root_logs(handler, level_of(output, logging.INFO)):
         yield
 

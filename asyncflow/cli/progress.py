@@ -91,9 +91,9 @@ class LiveTree:
         if board is None:
             return Lines(Text("starting", "dim"))
         now, width, room = time.time(), self._console.width, self._console.height - 2
-        rows = rows_of(board, now)
+        rows = rows_of(board, now, depth=1)
         if len(rows) > room:
-            rows = rows_of(board, now, fold=True)
+            rows = rows_of(board, now, depth=1, fold=True)
         lines = drawn(rows, width)
         if len(lines) > room:
             hidden = len(lines) - room + 1
@@ -141,7 +141,7 @@ class PlainLines:
 
     def _tell(self, change: Change, name: str) -> None:
         node = change.node
-        if node.state == change.before:  # only `handled` has changed
+        if node.handled and change.before is not None and not change.before.handled:
             self._write(f"{'handled':<9}  {name}")
             return
         state = "started" if node.state == "running" else node.state

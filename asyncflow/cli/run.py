@@ -11,7 +11,7 @@ import click
 
 from asyncflow.app import Settings, connecting
 from asyncflow.cli.console import print_json, talk_console
-from asyncflow.cli.environment import in_loop, settings_of, settings_with_broker
+from asyncflow.cli.environment import in_loop, settings_of, settings_with_broker, terminated_as_interrupted
 from asyncflow.cli.exits import Exit
 from asyncflow.cli.logs import logs_on
 from asyncflow.cli.node_args import read_node_args
@@ -102,7 +102,7 @@ class Session:
                 return await watch(handle, progress)
 
         try:
-            with logs_on(self._console, self._output), progress:
+            with terminated_as_interrupted(), logs_on(self._console, self._output), progress:
                 report = in_loop(main)
         except KeyboardInterrupt:
             return self._interrupted()

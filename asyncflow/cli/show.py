@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Protocol
 
 from rich.console import Console
-from rich.table import Table
 from rich.text import Text
 
 from asyncflow.app import Settings, connecting, open_store
@@ -21,7 +20,7 @@ from asyncflow.cli.exits import Exit
 from asyncflow.cli.logs import logs_on
 from asyncflow.cli.options import Output, Where
 from asyncflow.cli.tree import drawn, mark, rows_of
-from asyncflow.cli.words import duration, of_error, one_line, short
+from asyncflow.cli.words import duration, of_error, one_line, printable, short
 from asyncflow.client import Client
 from asyncflow.dispatcher.front import find_run, header_as_json, run_as_json
 from asyncflow.errors import StoreError
@@ -137,44 +136,47 @@ def _print_run(report: Mapping[str, Json], console: Console, *, verbose: bool) -
         console.print(f"  {one_line(name)}={one_line(value)}", style="dim")
     if board.error is not None:
         console.print(Text.assemble("  error: ", (of_error(board.error), "red")), soft_wrap=True)
-    for line in drawn(rows_of(board, time.time()), console.width):
+    for line in drawn(rows_of(board, time.time(), depth=1), console.width):
         console.print(line, soft_wrap=True)
     if verbose:
         for branch, node in board.everywhere():
             if node.error is not None and node.error.traceback:
                 console.print(f"\n{'/'.join((*branch.path, node.name))}:", style="red")
-                console.print("\n".join(map(_plain, node.error.traceback.splitlines())), style="dim", soft_wrap=True)
-
-
-def _plain(line: str) -> str:
-    return "".join(letter if letter.isprintable() else " " for letter in line)
+                console.print("\n".join(map(printable, node.error.traceback.splitlines())), style="dim", soft_wrap=True)
 
 
 def _print_list(runs: Sequence[Mapping[str, Json]], console: Console) -> None:
-    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="dim")
-    table.add_column("run", no_wrap=True)
-    table.add_column("flow", no_wrap=True, max_width=max(12, console.width // 4))
-    table.add_column("state", no_wrap=True)
-    table.add_column("started", no_wrap=True)
-    table.add_column("took", no_wrap=True, justify="right")
-    table.add_column("error", no_wrap=True, overflow="ellipsis", style="red")
-    for run in runs:
-        table.add_row(
-            short(run["run_id"]) if console.is_terminal else run["run_id"],
-            one_line(run["flow"]),
-            Text.assemble(mark(run["state"]), f" {run['state']}"),
-            _when(run["started_at"]),
-            _took(run),
-            "" if run["error"] is None else one_line(f"{run['error']['type']}: {run['error']['message']}"),
-        )
-    if runs:
-        console.print(table)
-    elif console.is_terminal:
-        console.print("no runs")
+    if not runs:
+        if console.is_terminal:
+            console.print("no runs")
+        return
+    head = [Text(title, "dim") for title in ("run", "flow", "state", "started", "took", "error")]
+    lines = [head, *(_cells(run, console) for run in runs)]
+    widths = [max(cell.cell_len for cell in column) for column in zip(*lines, strict=True)]
+    widths[1] = min(widths[1], max(12, console.width // 4))
+    for cells in lines:
+        for cell, width in zip(cells[:-1], widths, strict=False):
+            cell.truncate(width, overflow="ellipsis", pad=True)
+        line = Text("  ").join(cells)
+        line.truncate(console.width, overflow="ellipsis")
+        line.rstrip()
+        console.print(line, soft_wrap=True)
+
+
+def _cells(run: Mapping[str, Json], console: Console) -> list[Text]:
+    error = run["error"]
+    return [
+        Text(short(run["run_id"]) if console.is_terminal else run["run_id"]),
+        Text(one_line(run["flow"]), "bold"),
+        Text.assemble(mark(run["state"]), f" {run['state']}"),
+        Text(_when(run["started_at"])),
+        Text(_took(run)),
+        Text("" if error is None else one_line(f"{error['type']}: {error['message']}"), "red"),
+    ]
 
 
 def _when(instant: str) -> str:
-    """In local time on a terminal and elsewhere: --json has it exactly."""
+    """In local time; --json has it exactly."""
     return datetime.fromisoformat(instant).astimezone().strftime("%Y-%m-%d %H:%M:%S")
 
 

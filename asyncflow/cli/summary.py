@@ -3,36 +3,36 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 
 from rich.console import Console
 from rich.text import Text
 
-from asyncflow.cli.board import Board, Branch
+from asyncflow.cli.board import Board
 from asyncflow.cli.exits import Exit
-from asyncflow.cli.tree import mark
-from asyncflow.cli.words import counted, duration, of_error, one_line, short
+from asyncflow.cli.tree import is_cause, mark
+from asyncflow.cli.words import counted, duration, of_error, one_line, printable, short
 from asyncflow.model.history import NodeView
 from asyncflow.model.names import Json
 from asyncflow.model.run import NodeKind, Status
 
-MOST_FAILURES = 5
+MOST_CAUSES = 5
 
 
 def summarize(report: Mapping[str, Json], console: Console, *, next_command: str, traceback: bool = False) -> None:
     """Write the summary of a run that is over."""
     board = Board(report)
     console.print(_headline(board))
-    failures = [(branch, node) for branch, node in board.everywhere() if _is_cause(node)]
-    open_failures = [(branch, node) for branch, node in failures if not node.handled]
-    for branch, node in open_failures[:MOST_FAILURES]:
-        _tell_failure(branch, node, console, traceback=traceback)
-    if len(open_failures) > MOST_FAILURES:
-        console.print(f"  and {counted(len(open_failures) - MOST_FAILURES, 'more failure')}")
-    if board.state is Status.FAILED and not open_failures and board.error is not None:
-        console.print(f"  {of_error(board.error)}", soft_wrap=True)
-    if len(failures) > len(open_failures):
-        handled = ", ".join(dict.fromkeys(one_line(node.name) for _, node in failures if node.handled))
-        console.print(f"  handled by a fallback: {handled}", style="dim")
+    causes = _causes(board)
+    for cause in causes[:MOST_CAUSES]:
+        _tell_cause(cause, console, traceback=traceback)
+    if len(causes) > MOST_CAUSES:
+        console.print(f"  and {counted(len(causes) - MOST_CAUSES, 'other task')} failed")
+    if board.state is Status.FAILED and not causes and board.error is not None:
+        _indented(Text(of_error(board.error), "red"), 2, console)
+    handled = dict.fromkeys(one_line(node.name) for _, node in board.everywhere() if node.handled)
+    if handled:
+        console.print(f"  handled by a fallback: {', '.join(handled)}", style="dim")
     if board.state is not Status.SUCCEEDED:
         console.print(f"  next: {next_command}", soft_wrap=True)
 
@@ -63,15 +63,38 @@ def _tallied(board: Board) -> Iterator[str]:
         yield "no task was started"
 
 
-def _is_cause(node: NodeView) -> bool:
-    """A sub-flow fails for what failed in it, which is told itself."""
-    return node.state == "failed" and (node.kind is NodeKind.TASK or node.handled)
+@dataclass(slots=True)
+class _Cause:
+    """A task that failed and was not handled, once or often: the first instance stands for all."""
+
+    where: str
+    node: NodeView
+    times: int = 0
 
 
-def _tell_failure(branch: Branch, node: NodeView, console: Console, *, traceback: bool) -> None:
-    where = "/".join(map(one_line, (*branch.path, node.name)))
-    tries = f" (attempt {node.attempt})" if node.attempt > 1 else ""
-    console.print(Text.assemble("  ", (where, "red"), f"{tries}: {of_error(node.error)}"), soft_wrap=True)
+def _causes(board: Board) -> list[_Cause]:
+    found: dict[str, _Cause] = {}
+    for branch, node in board.everywhere():
+        if is_cause(node) and not node.handled:
+            where = "/".join(map(one_line, (*branch.path, node.name)))
+            found.setdefault(where, _Cause(where, node)).times += 1
+    return list(found.values())
+
+
+def _tell_cause(cause: _Cause, console: Console, *, traceback: bool) -> None:
+    node = cause.node
+    told = Text.assemble((cause.where, "bold red"))
+    if cause.times > 1:
+        told.append(f" {cause.times} times, first")
+    if node.attempt > 1:
+        told.append(f" on attempt {node.attempt}")
+    _indented(told.append(f": {of_error(node.error)}"), 2, console)
     if traceback and node.error is not None and node.error.traceback:
         for line in node.error.traceback.splitlines():
-            console.print(f"    {one_line(line) if line.strip() else ''}", style="dim", soft_wrap=True)
+            _indented(Text(printable(line), "dim"), 4, console)
+
+
+def _indented(text: Text, indent: int, console: Console) -> None:
+    """All of a text, over as many lines as it takes."""
+    for line in text.wrap(console, max(20, console.width - indent)):
+        console.print(" " * indent, line, sep="")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from rich.text import Text
 
@@ -11,6 +11,7 @@ from asyncflow.cli.board import OVER, Board, Branch, Group
 from asyncflow.cli.words import duration, of_error, one_line
 from asyncflow.model.history import NodeView
 from asyncflow.model.names import NodeName
+from asyncflow.model.run import NodeKind
 
 MOST_INSTANCES = 20
 """More instances of one name than that are told in one line."""
@@ -24,7 +25,7 @@ _MARKS = {
     "reused": ("=", "green"),
     "paused": ("‖", "yellow"),
 }
-_BAR = 12
+_BAR = 8
 _TIME = 8
 
 
@@ -40,9 +41,9 @@ class Row:
     over: bool
 
 
-def rows_of(board: Board, now: float, *, fold: bool = False) -> list[Row]:
+def rows_of(board: Board, now: float, *, depth: int = 0, fold: bool = False) -> list[Row]:
     """The lines of a board; `fold` leaves out what stands in sub-flows that have succeeded."""
-    return list(_rows(board, board.branches[board.run_id], _Look(now=now, fold=fold)))
+    return list(_rows(board, board.branches[board.run_id], _Look(now=now, fold=fold, depth=depth)))
 
 
 def drawn(rows: Sequence[Row], width: int) -> list[Text]:
@@ -50,7 +51,7 @@ def drawn(rows: Sequence[Row], width: int) -> list[Text]:
     if not rows:
         return []
     wanted = max(len(row.name) + 2 * row.depth for row in rows)
-    names = min(wanted, max(16, (width - _TIME) // 2))
+    names = min(wanted, max(16, (width - _TIME) * 9 // 20))
     return [_line(row, names, width) for row in rows]
 
 
@@ -66,7 +67,7 @@ class _Look:
     depth: int = 0
 
     def deeper(self) -> _Look:
-        return _Look(now=self.now, fold=self.fold, depth=self.depth + 1)
+        return replace(self, depth=self.depth + 1)
 
 
 def _rows(board: Board, branch: Branch, look: _Look) -> Iterator[Row]:
@@ -87,9 +88,14 @@ def _row_of_node(node: NodeView, look: _Look) -> Row:
         state=node.state,
         name=one_line(node.name),
         time=time_of(node, look.now),
-        detail=Text(detail_of(node), "dim" if node.handled or node.state != "failed" else "red"),
+        detail=Text(detail_of(node), "red" if is_cause(node) and not node.handled else "dim"),
         over=node.state in OVER,
     )
+
+
+def is_cause(node: NodeView) -> bool:
+    """Whether it failed by itself: a sub-flow fails for what failed in it, which is told there."""
+    return node.state == "failed" and node.kind is NodeKind.TASK
 
 
 def time_of(node: NodeView, now: float) -> str:
@@ -120,12 +126,12 @@ def _row_of_group(name: NodeName, group: Group, look: _Look) -> Row:
         state=state,
         name=f"{one_line(name)} x{len(group)}",
         time="",
-        detail=Text.assemble(_bar(group), " ", tally(group)),
+        detail=Text.assemble(_bar(group), " ", tally(group, "running")),
         over=group.over == len(group),
     )
 
 
-def tally(group: Group) -> str:
+def tally(group: Group, *left_out: str) -> str:
     """312 done, 3 failed, 185 running."""
     counts = group.counts
     told = {
@@ -136,7 +142,7 @@ def tally(group: Group) -> str:
         "retrying": counts["retrying"],
         "running": counts["running"],
     }
-    return ", ".join(f"{number:,} {word}" for word, number in told.items() if number)
+    return ", ".join(f"{number:,} {word}" for word, number in told.items() if number and word not in left_out)
 
 
 def _bar(group: Group) -> Text:

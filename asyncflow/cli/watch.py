@@ -38,6 +38,7 @@ class Watch:
         self._run = run
         self._progress = progress
         self._board: Board | None = None
+        self._answered = False
         self._early: list[Mapping[str, Json]] = []
         """Changes that came before the first report, and may not be in it."""
 
@@ -46,23 +47,22 @@ class Watch:
             report = await self._listen()
             if report is not None:
                 return report
+            await anyio.sleep(_FRAME)
 
     async def _listen(self) -> Mapping[str, Json] | None:
         """One conversation; None when nothing has been heard for long."""
-        answered = False
-        async with self._run.changes() as answers:
-            while True:
-                message: Mapping[str, Json] | None = None
-                with anyio.move_on_after(_SILENCE if answered else _FIRST_ANSWER):
-                    message = await anext(answers, None)
-                if message is None:
-                    self._note_silence(answered)
-                    return None
-                answered = True
-                self._take(message)
-                if message.get("ended"):
-                    report: Mapping[str, Json] = message["run"]
-                    return report
+        self._answered = False
+        with anyio.CancelScope(deadline=anyio.current_time() + _FIRST_ANSWER) as patience:
+            async with self._run.changes() as answers:
+                async for message in answers:
+                    self._answered = True
+                    patience.deadline = anyio.current_time() + _SILENCE
+                    self._take(message)
+                    if message.get("ended"):
+                        report: Mapping[str, Json] = message["run"]
+                        return report
+        self._note_silence()
+        return None
 
     def _take(self, message: Mapping[str, Json]) -> None:
         if self._board is not None:
@@ -75,10 +75,10 @@ class Watch:
                 board, [*board.all_nodes(), *(one for each in self._early for one in board.tell(each))]
             )
 
-    def _note_silence(self, answered: bool) -> None:
+    def _note_silence(self) -> None:
         if self._board is None:
             raise NoDispatcherError(f"run {self._run.id} goes on without being watched", _FIRST_ANSWER)
-        if not answered:
+        if not self._answered:
             _log.warning("no dispatcher answers; the run goes on when one serves again")
 
 

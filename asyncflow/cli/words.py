@@ -25,7 +25,12 @@ def counted(number: int, thing: str) -> str:
 
 def one_line(text: str) -> str:
     """Text that anyone may have written: without line breaks, and without what would steer a terminal."""
-    return "".join(letter if letter.isprintable() else " " for letter in " ".join(text.split()))
+    return printable(" ".join(text.split()))
+
+
+def printable(line: str) -> str:
+    """A line without what would steer a terminal."""
+    return "".join(letter if letter.isprintable() else " " for letter in line)
 
 
 def of_error(error: TaskError | None) -> str:
