@@ -148,6 +148,7 @@ def with_results(order: PublishTask, results: Mapping[TaskId, Json]) -> PublishT
         args=order.args,
         kwargs=order.kwargs,
         results=wanted,
+        errors=order.errors,
         due=order.due,
     )
 

@@ -10,7 +10,7 @@ from immutables import Map
 from asyncflow.model import facts as f
 from asyncflow.model.facts import Fact
 from asyncflow.model.names import NodeName, TaskId
-from asyncflow.model.run import Active, Ids, Run, Status
+from asyncflow.model.run import Active, Ids, Run, Status, TaskError
 
 
 def evolve(run: Run | None, fact: Fact, at: float) -> Run:
@@ -114,9 +114,16 @@ def _node_failed(run: Run, fact: f.NodeFailed, at: float) -> Run:
         active=active,
         waited=run.waited - 1,
         failed=_added(run.failed, node.name, fact.id),
-        errors=run.errors.set(fact.id, fact.error),
+        errors=_with_errors(run, fact),
         reports_of=reports_of,
     )
+
+
+def _with_errors(run: Run, fact: f.NodeFailed) -> Map[TaskId, TaskError]:
+    """A sub-flow that failed brings the errors of what failed inside it."""
+    errors = run.errors.set(fact.id, fact.error)
+    inside = (fact.report or {}).get("errors") or {}
+    return errors.update({TaskId(id): TaskError(**error) for id, error in inside.items()}) if inside else errors
 
 
 def _node_cancelled(run: Run, fact: f.NodeCancelled, at: float) -> Run:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from asyncflow.engine.propagation import errors_of
 from asyncflow.engine.step import UNANSWERED, Step
 from asyncflow.engine.templates import arguments_of
 from asyncflow.model.commands import PublishTask, SetTimer, StartChildRun
@@ -67,12 +68,14 @@ def start_node(step: Step, name: NodeName, origin: Origin) -> None:
 def publish_attempt(step: Step, id: TaskId, task: Task, due: float | None) -> None:
     """Order the current attempt of an active task to be published."""
     node = step.run.active[id]
-    args, kwargs = (), None
+    args, kwargs, errors = (), None, None
     if task.kind is TaskKind.CELERY:
         arguments = arguments_of(step, task, node)
         if arguments is UNANSWERED:
             return
         args, kwargs = arguments
+    elif task.kind is TaskKind.FLOW and node.fallback is not None:
+        errors = errors_of(step.run, node.parent)
     step.commands.append(
         PublishTask(
             run_id=step.run.id,
@@ -85,6 +88,7 @@ def publish_attempt(step: Step, id: TaskId, task: Task, due: float | None) -> No
             parent=node.parent,
             args=args,
             kwargs=kwargs,
+            errors=errors,
             due=due,
         )
     )

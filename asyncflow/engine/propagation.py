@@ -5,12 +5,12 @@ A tree is {task: [ids], flow: tree}: what finished, or failed, in a run and its 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 
 from asyncflow.engine.step import Sources
 from asyncflow.model.flow import Flow, SubFlow
 from asyncflow.model.names import Json, NodeName, TaskId
-from asyncflow.model.run import Ids, Run
+from asyncflow.model.run import Ids, Run, TaskError
 
 Tree = Mapping[str, Json]
 
@@ -41,12 +41,35 @@ def failed_parent_of(flow: Flow, run: Run, failed: Sources) -> dict[str, Json]:
     return parent
 
 
+def errors_of(run: Run, parent: Tree | None) -> dict[str, Json] | None:
+    """Why the tasks in a fallback's parent failed, by id."""
+    errors: dict[str, Json] = {id: _told(run.errors[id]) for id in _ids_in(parent) if id in run.errors}
+    return errors or None
+
+
+def _ids_in(parent: Json) -> Iterator[TaskId]:
+    """Every id in a parent or a tree, at any depth."""
+    match parent:
+        case str():
+            yield TaskId(parent)
+        case list():
+            yield from parent
+        case Mapping():
+            for inside in parent.values():
+                yield from _ids_in(inside)
+
+
+def _told(error: TaskError) -> dict[str, Json]:
+    """Without the traceback, which nobody can raise again."""
+    return {"type": error.type, "message": error.message, "module": error.module}
+
+
 def report_of(flow: Flow, run: Run) -> dict[str, Json]:
     """What an ended run tells its parent run, when that wants to know."""
-    return {
-        "finished": _tree(flow, run, run.finished, "finished"),
-        "failed": _tree(flow, run, run.failed, "failed"),
-    }
+    failed = _tree(flow, run, run.failed, "failed")
+    report: dict[str, Json] = {"finished": _tree(flow, run, run.finished, "finished"), "failed": failed}
+    errors = errors_of(run, failed)
+    return report if errors is None else {**report, "errors": errors}
 
 
 def flattened(tree: Tree) -> dict[str, list[TaskId]]:

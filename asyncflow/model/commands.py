@@ -29,6 +29,8 @@ class PublishTask:
     kwargs: Mapping[str, Json] | None = None
     results: Mapping[str, Json] | None = None
     """For flow tasks: results of parents that are kept inline, by task id; filled in by the dispatcher."""
+    errors: Mapping[str, Json] | None = None
+    """For flow tasks that are fallbacks: why their parents failed, by task id."""
     due: float | None = None
 
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import importlib
 import inspect
+import logging
+import sys
 from collections.abc import Callable, Mapping
 from functools import cache
 from pathlib import Path
@@ -15,7 +17,9 @@ import orjson
 
 from asyncflow.model.flow import Task
 from asyncflow.model.names import FlowName, Json, TaskId
-from asyncflow_celery.flow_task import FlowTask, Place
+from asyncflow_celery.flow_task import FlowTask, Place, RetryRequested
+
+_log = logging.getLogger(__name__)
 
 
 class ValidationError(Exception):
@@ -28,18 +32,45 @@ def run(place: Place, call: Mapping[str, Json], id: str) -> Json:
     Raises whatever the task raises.
     """
     task = place.declared.task(call["task_name"])
-    node_args = call["node_args"]
+    try:
+        result = _result(task, place, call, id)
+        if task.storage is None:
+            return result
+        storage = place.declared.storages.of(task)
+        storage.store(task, FlowName(call["flow_name"]), TaskId(id), call["node_args"], result)
+    except RetryRequested:
+        raise
+    except Exception:
+        _keep_error(task, place, call, id)
+        raise
+    return None
+
+
+def _result(task: Task, place: Place, call: Mapping[str, Json], id: str) -> Json:
     made = _make(_class_of(task), call, id)
     if isinstance(made, FlowTask):
         made._place = place  # noqa: SLF001  (beside the constructor, which subclasses may have overridden)
-    result = made.run(node_args)
+    result = made.run(call["node_args"])
     if inspect.iscoroutine(result):
         result = asyncio.run(result)
     _validate(task, result)
-    if task.storage is None:
-        return result
-    place.declared.storages.of(task).store(task, FlowName(call["flow_name"]), TaskId(id), node_args, result)
-    return None
+    return result
+
+
+def _keep_error(task: Task, place: Place, call: Mapping[str, Json], id: str) -> None:
+    """Let the task's storage keep why this attempt failed, if it can: whether it does changes nothing."""
+    if task.storage is None or task.storage_readonly:
+        return
+    kind, raised, trace = sys.exc_info()
+    assert kind is not None
+    assert raised is not None
+    try:
+        storage = place.declared.storages.of(task)
+        storage.store_error(task, FlowName(call["flow_name"]), TaskId(id), call["node_args"], (kind, raised, trace))
+    except NotImplementedError:
+        pass
+    except Exception as exc:  # noqa: BLE001  (what the task raised is what counts)
+        _log.warning("storage.store_error_failed storage=%s task=%s reason=%s", task.storage, task.name, exc)
 
 
 def _class_of(task: Task) -> Any:

@@ -3,24 +3,25 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NoReturn
 
-from asyncflow.errors import MissingResultError
+from asyncflow.errors import AsyncflowError, MissingResultError, RequestError
 from asyncflow.model.names import FlowName, Json, TaskId
+from asyncflow_celery.exceptions import exception_of
 from asyncflow_celery.local import Declared
 
 
-class FatalTaskError(Exception):
+class FatalTaskError(AsyncflowError):
     """Raised by a task that must not be tried again. The dispatcher knows it by the name of its type."""
 
 
-class NoParentNodeError(Exception):
+class NoParentNodeError(AsyncflowError):
     """A task asked for the result of a node that did not start it."""
 
 
-class RetryRequested(Exception):  # noqa: N818  (no error: what `retry` asks of the worker)
+class RetryRequested(AsyncflowError):  # noqa: N818  (no error: what `retry` asks of the worker)
     """Ends `run` so that the worker runs the task again later, as the same attempt."""
 
     def __init__(self, countdown: float) -> None:
@@ -36,6 +37,10 @@ class Place:
     attempt: int = 1
     results: Mapping[str, Json] = field(default_factory=dict)
     """Results of parents that are kept inline, by task id."""
+    errors: Mapping[str, Json] = field(default_factory=dict)
+    """For a fallback: why its parents failed, by task id."""
+    report: Callable[[Json], None] | None = None
+    """Tells the dispatcher how far the task is."""
 
 
 class FlowTask:
@@ -77,17 +82,35 @@ class FlowTask:
 
     def parent_task_result(self, name: str) -> Json:
         """The result of the task that started this one. Raises NoParentNodeError for any other name."""
-        id = (self.parent or {}).get(name)
-        if not isinstance(id, str):
-            known = ", ".join(sorted(self.parent or {})) or "none"
-            raise NoParentNodeError(f"task {name!r} did not start {self.task_name!r}; its parents: {known}")
-        place = self._known()
-        if id in place.results:
-            return place.results[id]
-        task = place.declared.task(name)
-        if task.storage is None:
-            raise MissingResultError("the dispatcher", self.flow_name, name, id)
-        return place.declared.storages.of(task).retrieve(task, FlowName(self.flow_name), TaskId(id))
+        return self._result(self.flow_name, name, self._task_id(name))
+
+    def parent_flow_result(self, flow_names: str | Sequence[str], task_name: str, index: int | None = None) -> Json:
+        """The result of a task that ran in a sub-flow which started this one, and which propagates what finished.
+
+        `flow_names` leads from the outermost sub-flow to the one of the task. Of several instances of the task, `index`
+        picks one; without it, it is the last. Raises NoParentNodeError for names and indexes that are not there.
+        """
+        path = _path(flow_names)
+        return self._result(path[-1], task_name, self._id_in_flow(path, task_name, index))
+
+    def parent_task_exception(self, name: str) -> Exception:
+        """In a fallback: what the failed task raised. Raises NoParentNodeError, and RequestError if it did not fail."""
+        return self._exception(name, self._task_id(name))
+
+    def parent_flow_exception(
+        self, flow_names: str | Sequence[str], task_name: str, index: int | None = None
+    ) -> Exception:
+        """In the fallback of a sub-flow that propagates its failures: what a task in it raised.
+
+        Takes and raises what `parent_flow_result` does, and RequestError where the task did not fail.
+        """
+        return self._exception(task_name, self._id_in_flow(_path(flow_names), task_name, index))
+
+    def progress(self, done: float, total: float | None = None, text: str = "") -> None:
+        """Tell people how far this task is. It reaches them where the worker's result backend is rpc://."""
+        report = self._known().report
+        if report is not None:
+            report({"done": done, "total": total, "text": text})
 
     def retry(self, countdown: float = 0) -> NoReturn:
         """Stop here and run again after so many seconds; this counts as no failure and no new attempt."""
@@ -97,3 +120,50 @@ class FlowTask:
         if self._place is None:
             raise RuntimeError(f"{type(self).__qualname__} was not made by a worker, so it has no results and storages")
         return self._place
+
+    def _task_id(self, name: str) -> TaskId:
+        id = (self.parent or {}).get(name)
+        if not isinstance(id, str):
+            raise NoParentNodeError(
+                f"task {name!r} did not start {self.task_name!r}; its parents: {_names(self.parent)}"
+            )
+        return TaskId(id)
+
+    def _id_in_flow(self, path: Sequence[str], task_name: str, index: int | None) -> TaskId:
+        inside: Json = self.parent or {}
+        for flow in path:
+            inside = inside.get(flow) if isinstance(inside, Mapping) else None
+        ids = inside.get(task_name) if isinstance(inside, Mapping) else None
+        where = ".".join(path)
+        if not isinstance(ids, list):
+            known = _names(inside if isinstance(inside, Mapping) else self.parent)
+            raise NoParentNodeError(f"{self.task_name!r} knows of no task {task_name!r} in {where}; it knows: {known}")
+        try:
+            return TaskId(ids[-1 if index is None else index])
+        except IndexError:
+            raise NoParentNodeError(
+                f"task {task_name!r} ran {len(ids)} times in {where}, so there is no index {index}"
+            ) from None
+
+    def _result(self, flow: str, name: str, id: TaskId) -> Json:
+        place = self._known()
+        if id in place.results:
+            return place.results[id]
+        task = place.declared.task(name)
+        if task.storage is None:
+            raise MissingResultError("the dispatcher", self.flow_name, name, id)
+        return place.declared.storages.of(task).retrieve(task, FlowName(flow), id)
+
+    def _exception(self, name: str, id: TaskId) -> Exception:
+        error = self._known().errors.get(id)
+        if error is None:
+            raise RequestError(f"task {name!r} did not fail, or {self.task_name!r} is not its fallback")
+        return exception_of(error)
+
+
+def _path(flow_names: str | Sequence[str]) -> Sequence[str]:
+    return [flow_names] if isinstance(flow_names, str) else flow_names
+
+
+def _names(parent: Mapping[str, Json] | None) -> str:
+    return ", ".join(sorted(parent or {})) or "none"

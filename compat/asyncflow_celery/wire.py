@@ -88,6 +88,8 @@ def _call(command: PublishTask) -> tuple[str, list[Json], dict[str, Json]]:
             kwargs = {**_selinon_kwargs(command), "attempt": command.attempt}
             if command.results is not None:
                 kwargs["results"] = command.results
+            if command.errors is not None:
+                kwargs["errors"] = command.errors
             return FLOW_TASK, [], kwargs
         case TaskKind.SELINON:
             return SELINON_TASK, [], _selinon_kwargs(command)

@@ -24,7 +24,13 @@ from asyncflow_celery.wire import FLOW_TASK
 @shared_task(bind=True, name=FLOW_TASK, max_retries=None, ignore_result=False, acks_late=True)  # type: ignore[untyped-decorator]  # celery ships no types
 def run_flow_task(self: Any, **call: Json) -> Json:
     """Run the flow task that a message of the dispatcher names. Other keys than those known are a newer dispatcher's."""
-    place = Place(declared=LOCAL.declared(), attempt=call.get("attempt", 1), results=call.get("results") or {})
+    place = Place(
+        declared=LOCAL.declared(),
+        attempt=call.get("attempt", 1),
+        results=call.get("results") or {},
+        errors=call.get("errors") or {},
+        report=lambda how_far: self.update_state(state="PROGRESS", meta=how_far),
+    )
     try:
         return run(place, call, self.request.id)
     except RetryRequested as exc:
