@@ -21,16 +21,23 @@ TASK = Task(name=NodeName("BuyEggs"), kind=TaskKind.FLOW, storage="Results")
 SERVERS = {"redis": RedisServer, "postgresql": PostgresServer, "mongodb": MongoServer, "s3": S3Server}
 
 
-@pytest.fixture(params=SERVERS)
+@pytest.fixture(scope="module", params=SERVERS)
 def kind(request: pytest.FixtureRequest) -> str:
     return request.param
 
 
-@pytest.fixture
-def server(kind: str) -> Iterator[Server]:
-    """One that is nobody else's, for it will be killed."""
+@pytest.fixture(scope="module")
+def own_server(kind: str) -> Iterator[Server]:
+    """One that no other module uses, for it will be killed."""
     with open_folder() as folder, SERVERS[kind](folder) as server:
         yield server
+
+
+@pytest.fixture
+def server(own_server: Server) -> Server:
+    if not own_server.running:
+        own_server.start()
+    return own_server
 
 
 def test_an_outage_is_a_storage_error_and_the_storage_works_again_after_it(kind: str, server: Server):

@@ -233,7 +233,7 @@ def test_processes_that_make_the_same_table_at_once_all_succeed(database: str):
 
 
 def test_a_statement_that_waits_too_long_is_given_up(database: str):
-    configuration = {"connection_string": database, "timeout": 2}
+    configuration = {"connection_string": database, "timeout": 1}
     storage = open_storage(
         Storage(name="R", module="selinon.storages.postgresql", classname="PostgreSQL", configuration=configuration),
         environ={},
