@@ -94,7 +94,8 @@ class ConditionReader:
         if not isinstance(source, str) or not source.strip():
             self._add("F404", f"`expr` takes a CEL expression, not {words_for(source)}", place)
             return None
-        expression = read_expression(source, place, self._scope.report)
+        readable = tuple(name for name in self._sources if name not in self._scope.flows)
+        expression = read_expression(source, place, self._scope.report, readable=readable)
         if expression is not None and expression.nodes:
             self.asked.append(Asked(expression, table, "expr"))
         return expression

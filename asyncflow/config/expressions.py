@@ -27,8 +27,13 @@ _TOKEN = re.compile(
 _WHERE = re.compile(r"ERROR: <input>:(\d+):(\d+): (?:Syntax error: )?(.*)")
 
 
-def read_expression(source: str, place: Place, report: Report) -> Expression | None:
-    """The compiled expression; None when it is wrong, which is reported."""
+def read_expression(
+    source: str, place: Place, report: Report, *, readable: tuple[NodeName, ...] = ()
+) -> Expression | None:
+    """The compiled expression; None when it is wrong, which is reported.
+
+    `readable` are the sources with results: an expression that looks at `results` as a whole reads them all.
+    """
     try:
         program = cel.compile(source)
     except Exception as error:  # noqa: BLE001  (the binding raises ValueError, TypeError, RuntimeError ...)
@@ -45,11 +50,13 @@ def read_expression(source: str, place: Place, report: Report) -> Expression | N
         report.add("F411", message, place_in(source, place, source.find(name), len(name)), hint=hint)
     if unknown:
         return None
-    return Expression(source=source, nodes=tuple(map(NodeName, _results_in(tokens))), call=_call_of(program.execute))
+    named = _results_in(tokens)
+    nodes = readable if named is None else tuple(map(NodeName, named))
+    return Expression(source=source, nodes=nodes, call=_call_of(program.execute))
 
 
-def results_in(source: str) -> list[str]:
-    """The names that follow `results.` or stand in `results[...]`, each once."""
+def results_in(source: str) -> list[str] | None:
+    """The names that follow `results.` or stand in `results[...]`, each once; None when it reads them all."""
     return _results_in(_tokens(source))
 
 
@@ -69,17 +76,19 @@ def _bound_in(tokens: list[re.Match[str]]) -> set[str]:
     return bound
 
 
-def _results_in(tokens: list[re.Match[str]]) -> list[str]:
+def _results_in(tokens: list[re.Match[str]]) -> list[str] | None:
     names: dict[str, None] = {}
-    for index, token in enumerate(tokens):
-        before = tokens[index - 1].group() if index else ""
-        if token.group() != "results" or before == "." or len(tokens) < index + 3:
+    words = [token.group() for token in tokens]
+    for index, word in enumerate(words):
+        if word != "results" or words[index - 1 : index] == ["."]:
             continue
-        sign, then = tokens[index + 1].group(), tokens[index + 2]
-        if sign == "." and then.lastgroup == "name":
-            names[then.group()] = None
-        elif sign == "[" and then.lastgroup == "text":
-            names[then.group().strip("\"'")] = None
+        sign, then = words[index + 1 : index + 2], tokens[index + 2 : index + 3]
+        if sign == ["."] and then and then[0].lastgroup == "name":
+            names[then[0].group()] = None
+        elif sign == ["["] and then and then[0].lastgroup == "text":
+            names[then[0].group().strip("\"'")] = None
+        else:
+            return None
     return list(names)
 
 

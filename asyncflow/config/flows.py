@@ -61,9 +61,10 @@ def read_flow(draft: Draft, drafts: dict[FlowName, Draft], scope: Scope) -> Read
     queue = scope.expanded(fields, "queue", scope.default_flow_queue)
     node_args_schema = _node_args_schema(fields, scope)
     read_cache(fields, scope)
-    if not is_complete:
+    names = _names(edges, fallbacks)
+    nodes = _nodes(names, drafts, scope)
+    if not is_complete or len(nodes) < len(names):
         return None  # what is said of single nodes cannot be checked
-    nodes = _nodes(edges, fallbacks, drafts, scope)
     propagation = read_propagation(fields, edges, fallbacks, scope)
     flow = Flow(
         name=draft.name,
@@ -85,11 +86,15 @@ def read_flow(draft: Draft, drafts: dict[FlowName, Draft], scope: Scope) -> Read
     return None if scope.report.has_errors_since(before) else ReadFlow(flow, fields, edges, fallbacks)
 
 
-def _nodes(
-    edges: tuple[ReadEdge, ...], fallbacks: tuple[ReadFallback, ...], drafts: dict[FlowName, Draft], scope: Scope
-) -> dict[NodeName, Node]:
-    names = {name: None for read in edges for name in (*read.edge.sources, *read.edge.targets)}
-    names |= {name: None for each in fallbacks for name in (*sorted(each.fallback.nodes), *each.fallback.targets)}
+def _names(edges: tuple[ReadEdge, ...], fallbacks: tuple[ReadFallback, ...]) -> list[NodeName]:
+    """The nodes of a flow, each once, in the order that the definition names them."""
+    names = [name for read in edges for name in (*read.edge.sources, *read.edge.targets)]
+    names += [name for each in fallbacks for name in (*sorted(each.fallback.nodes), *each.fallback.targets)]
+    return list(dict.fromkeys(names))
+
+
+def _nodes(names: list[NodeName], drafts: dict[FlowName, Draft], scope: Scope) -> dict[NodeName, Node]:
+    """Those of them that could be read."""
     nodes: dict[NodeName, Node] = {}
     for name in names:
         if name in scope.made_tasks:

@@ -51,4 +51,4 @@ def read_throttling(fields: Fields, report: Report) -> float | None:
     if isinstance(value, Table):
         amounts = read_fields(THROTTLING, value, report)
         return sum(amount * _SECONDS_IN[unit] for unit, amount in amounts.values.items()) or None
-    return seconds_of(value)
+    return seconds_of(value) or None

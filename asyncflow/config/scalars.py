@@ -8,15 +8,16 @@ from __future__ import annotations
 
 import math
 import re
+from collections.abc import Mapping
 
 from asyncflow.model.names import Json
 
-WORDS: dict[str, Json] = {"": None, "~": None} | {
+WORDS: Mapping[str, Json] = {"": None, "~": None} | {
     spelling: value
     for word, value in (("null", None), ("true", True), ("false", False))
     for spelling in (word, word.capitalize(), word.upper())
 }
-OLD_WORDS: dict[str, bool] = {
+OLD_WORDS: Mapping[str, bool] = {
     spelling: value
     for word, value in (("yes", True), ("on", True), ("no", False), ("off", False))
     for spelling in (word, word.capitalize(), word.upper())

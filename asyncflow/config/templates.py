@@ -140,7 +140,7 @@ def _chain(node: Any) -> Iterator[Any]:
         yield from node["children"][1:]
     elif node["type"] in _LEFT_ONLY:
         yield from _chain(node["children"][0])
-        yield {"type": "projection"}
+        yield {"type": "projected", "children": []}
     else:
         yield node
 

@@ -145,12 +145,13 @@ def test_what_leads_nowhere_or_does_not_fit_makes_an_expression_false(
         ("node_args.results.A == 1", []),
         ("node_args.x == 'results.A' && node_args.y == \"results['B']\"", []),
         ("results . A == 1 // and results.B", ["A"]),
-        ("results[node_args.which].n", []),
+        ("results[node_args.which].n > results.A", None),
         ("r\"results.A\" == '''results.B''' && results.C", ["C"]),
-        ("size(results)", []),
+        ("size(results) > 1", None),
+        ("node_args.x", []),
     ],
 )
-def test_the_sources_that_an_expression_reads_are_found(source: str, names: list[str]) -> None:
+def test_the_sources_that_an_expression_reads_are_found(source: str, names: list[str] | None) -> None:
     assert results_in(source) == names
 
 
@@ -192,3 +193,11 @@ def test_hostile_expressions_are_refused_or_false_and_never_stop_the_loader(tmp_
             f'{TASKS}flow-definitions: [{{name: f, edges: [{{from: , to: A, condition: {{expr: "{expression}"}}}}]}}]',
         )
         assert set(codes(checked)) <= {"F410", "F217"}
+
+
+def test_an_expression_on_all_results_reads_every_task_among_the_sources(tmp_path: Path) -> None:
+    made = condition_of(
+        tmp_path, "{expr: 'size(results) == 2 && results.exists(name, results[name] > 2)'}", "[A, g, B]"
+    )
+    assert made.nodes == ("A", "B")
+    assert made.call({"results": {"A": 2, "B": 3}, "node_args": None}) is True
