@@ -14,10 +14,12 @@ from typing import Protocol
 from asyncflow.model.commands import PublishTask, SetTimer
 from asyncflow.model.events import Blame
 from asyncflow.model.facts import Fact
+from asyncflow.model.finding import Finding
 from asyncflow.model.flow import Task
 from asyncflow.model.names import FlowName, Json, NodeName, RunId, TaskId
 from asyncflow.model.requests import Request
 from asyncflow.model.run import ParentNode, Status, TaskError
+from asyncflow.model.snapshot import Snapshot
 
 # --- Broker -----------------------------------------------------------------------------------------------------------
 
@@ -215,26 +217,47 @@ class Outstanding:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Tail:
+    """What loading a run takes: its latest snapshot, if it has one, and the entries after that."""
+
+    snapshot: Snapshot | None = None
+    entries: tuple[Entry, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Lease:
+    """Who may move the runs of a partition. The epoch grows whenever that changes."""
+
+    partition: str
+    owner: str
+    epoch: int
+    seconds_left: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Batch:
-    """What one transaction writes, for many runs."""
+    """What one transaction writes, for many runs.
+
+    It is refused as a whole unless each partition in `fences` still has that epoch.
+    """
 
     advances: tuple[Advance, ...] = ()
     attempts: tuple[Attempt, ...] = ()
     verdicts: tuple[Verdict, ...] = ()
     timers: tuple[SetTimer, ...] = ()
     timers_done: tuple[SetTimer, ...] = ()
+    snapshots: tuple[Snapshot, ...] = ()
+    fences: tuple[tuple[str, int], ...] = ()
 
     @property
     def is_empty(self) -> bool:
-        return not (self.advances or self.attempts or self.verdicts or self.timers or self.timers_done)
+        changes = (self.advances, self.attempts, self.verdicts, self.timers, self.timers_done, self.snapshots)
+        return not any(changes)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunFilter:
-    """Which runs to list, newest first. `prefix` begins the run id. Children are left out unless asked for.
-
-    `root_id` asks for one tree: with `children`, its root and every run below it.
-    """
+    """Which runs to list, newest first. `prefix` begins the run id. Children are left out unless asked for."""
 
     flow: FlowName | None = None
     root_id: RunId | None = None
@@ -252,7 +275,11 @@ class Store(Protocol):
         """16 random bytes, drawn when the store was made: the namespace of task ids."""
 
     async def commit(self, batch: Batch) -> None:
-        """Write all of it durably, or nothing. Raises FencedError when a run has moved on meanwhile."""
+        """Write all of it durably, or nothing. Raises FencedError when a run or an epoch has moved on meanwhile.
+
+        After any other StoreError it may have been written or not. Commit the same batch object again to find out:
+        that succeeds if it was.
+        """
 
     async def mark_published(self, ids: Sequence[TaskId], at: float = 0.0) -> None:
         """Note that the broker has confirmed these attempts, and when. Need not be durable at once. Raises nothing."""
@@ -261,6 +288,9 @@ class Store(Protocol):
         """Every entry of a run, in order; empty for an unknown run."""
 
     async def journals(self, run_ids: Sequence[RunId]) -> dict[RunId, list[Entry]]: ...
+
+    async def tails(self, run_ids: Sequence[RunId]) -> dict[RunId, Tail]:
+        """What loading these runs takes; an unknown run has an empty tail."""
 
     async def run_of(self, ids: Sequence[TaskId]) -> dict[TaskId, RunId]:
         """The runs of attempts that have no verdict yet, and of those that have; unknown ids are left out."""
@@ -292,6 +322,38 @@ class Store(Protocol):
     async def header(self, run_id: RunId) -> RunHeader | None: ...
 
     async def headers(self, which: RunFilter) -> list[RunHeader]: ...
+
+    async def remove_ended(self, before: float, limit: int) -> int:
+        """Remove runs that ended before then, at most so many, with all that is stored of them; return how many.
+
+        A root and its child runs go together, and only when each of them ended before then and every attempt has its
+        verdict. A root goes last: what a crash leaves is removed by the next call. Call until it returns 0.
+        """
+
+    async def check(self) -> list[Finding]:
+        """Look through everything that is stored for what cannot be; empty when all is well."""
+
+    def export(self, run_ids: Sequence[RunId] | None = None) -> AsyncIterator[bytes]:
+        """Runs with their journals, attempts and inline results, as lines of JSON; None for all runs."""
+
+
+class Leases(Protocol):
+    """Which dispatcher has which partition. Time is the store's. Every method may raise StoreError."""
+
+    async def acquire(self, partition: str, owner: str, ttl: float) -> int | None:
+        """Take a partition for `ttl` seconds, and return its new epoch; None while another owner has it.
+
+        Who has it already gets a new epoch too: an owner that starts again fences its former life.
+        """
+
+    async def renew(self, held: Mapping[str, int], ttl: float) -> set[str]:
+        """Hold partitions, given with their epochs, for `ttl` seconds from now; return those that are still held."""
+
+    async def release(self, held: Mapping[str, int]) -> None:
+        """Give partitions up: others may take them at once."""
+
+    async def leases(self) -> list[Lease]:
+        """Those that are held now, by partition."""
 
 
 # --- Results, time ----------------------------------------------------------------------------------------------------

@@ -3,18 +3,24 @@
 from __future__ import annotations
 
 import secrets
+import time
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from types import TracebackType
 from typing import Self, TypeAlias
 
+from asyncflow.adapters import exported
+from asyncflow.adapters.memory_leases import MemoryLeases
+from asyncflow.adapters.rows import Row, envelope
 from asyncflow.errors import FencedError, StoreError
-from asyncflow.model import journal
+from asyncflow.model import journal, jsontext
 from asyncflow.model.commands import SetTimer
 from asyncflow.model.events import TimerKind
+from asyncflow.model.finding import Finding
 from asyncflow.model.names import FlowName, RunId, TaskId
-from asyncflow.ports import Advance, Attempt, Batch, Entry, Outstanding, RunFilter, RunHeader, Verdict
+from asyncflow.model.snapshot import Snapshot
+from asyncflow.ports import Advance, Attempt, Batch, Entry, Lease, Outstanding, RunFilter, RunHeader, Tail, Verdict
 
 _TimerKey: TypeAlias = tuple[RunId, TimerKind, TaskId | None, int]
 
@@ -25,21 +31,26 @@ class _Run:
 
     header: RunHeader
     entries: list[tuple[float, bytes]] = field(default_factory=list)
+    attempts: list[Attempt] = field(default_factory=list)
+    snapshot: Snapshot | None = None
 
 
 class MemoryStore:
-    """Keeps what was committed for as long as the object lives: leave and enter it again to play a restart."""
+    """Keeps what was committed for as long as the object lives: leave and enter it again to play a restart.
 
-    def __init__(self, *, secret: bytes | None = None) -> None:
+    `now` is the clock of its leases.
+    """
+
+    def __init__(self, *, secret: bytes | None = None, now: Callable[[], float] = time.monotonic) -> None:
         self._secret = secrets.token_bytes(16) if secret is None else secret
         self._runs: dict[RunId, _Run] = {}
         self._open_attempts: dict[TaskId, Attempt] = {}
         self._published_at: dict[TaskId, float] = {}
-        self._verdicts: dict[TaskId, str] = {}
+        self._verdicts: dict[TaskId, Verdict] = {}
         self._run_of: dict[TaskId, RunId] = {}
-        self._results: dict[TaskId, bytes] = {}
         self._timers: dict[_TimerKey, SetTimer] = {}
         self._slots: dict[str, float] = {}
+        self._leases = MemoryLeases(now)
 
     async def __aenter__(self) -> Self:
         return self
@@ -62,6 +73,9 @@ class MemoryStore:
             run.entries.append((advance.entry.at, facts))
         for attempt in batch.attempts:
             self._open_attempts[attempt.id] = attempt
+            if attempt.published:
+                self._published_at[attempt.id] = 0.0
+            self._runs[attempt.run_id].attempts.append(attempt)
         self._run_of.update(started)
         for verdict in batch.verdicts:
             self._end(verdict)
@@ -69,6 +83,8 @@ class MemoryStore:
             self._timers[_key(timer)] = timer
         for timer in batch.timers_done:
             self._timers.pop(_key(timer), None)
+        for snapshot in batch.snapshots:
+            self._keep(snapshot)
 
     async def mark_published(self, ids: Sequence[TaskId], at: float = 0.0) -> None:
         for one in ids:
@@ -83,14 +99,18 @@ class MemoryStore:
     async def journals(self, run_ids: Sequence[RunId]) -> dict[RunId, list[Entry]]:
         return {run_id: list(self._entries(run_id)) for run_id in run_ids}
 
+    async def tails(self, run_ids: Sequence[RunId]) -> dict[RunId, Tail]:
+        return {run_id: self._tail(run_id) for run_id in run_ids}
+
     async def run_of(self, ids: Sequence[TaskId]) -> dict[TaskId, RunId]:
         return {one: self._run_of[one] for one in ids if one in self._run_of}
 
     async def verdicts(self, ids: Sequence[TaskId]) -> dict[TaskId, str]:
-        return {one: self._verdicts[one] for one in ids if one in self._verdicts}
+        return {one: self._verdicts[one].verdict for one in ids if one in self._verdicts}
 
     async def results(self, ids: Sequence[TaskId]) -> dict[TaskId, bytes]:
-        return {one: self._results[one] for one in ids if one in self._results}
+        given = {one: self._verdicts[one].result for one in ids if one in self._verdicts}
+        return {one: result for one, result in given.items() if result is not None}
 
     async def unpublished(self) -> list[Attempt]:
         return [attempt for attempt in self._open_attempts.values() if not attempt.published]
@@ -118,8 +138,46 @@ class MemoryStore:
         found = [header for header in latest_first if _fits(header, which)]
         return sorted(found, key=lambda header: header.started_at, reverse=True)[: which.limit]
 
+    async def remove_ended(self, before: float, limit: int) -> int:
+        roots = [run.header for run in self._runs.values() if run.header.parent_node is None]
+        doomed: list[RunId] = []
+        for root in sorted(roots, key=lambda header: header.ended_at or before):
+            tree = [id for id, run in self._runs.items() if root.run_id in (id, run.header.root_id)]
+            if all(self._is_over(run_id, before) for run_id in tree):
+                doomed += sorted(tree, key=lambda run_id: run_id == root.run_id)  # the root goes last
+        for run_id in doomed[:limit]:
+            self._remove(run_id)
+        return len(doomed[:limit])
+
+    async def check(self) -> list[Finding]:
+        return []  # what is in memory was checked when it was committed
+
+    async def export(self, run_ids: Sequence[RunId] | None = None) -> AsyncIterator[bytes]:
+        yield exported.first_line()
+        for run_id, run in list(self._runs.items()):
+            if run_ids is not None and run_id not in run_ids:
+                continue
+            yield exported.header_line(run.header, len(run.entries))
+            for version, (at, facts) in enumerate(run.entries, start=1):
+                yield exported.entry_line(run_id, version, at, facts)
+            for attempt in run.attempts:
+                yield exported.attempt_line(self._row(attempt))
+
+    async def acquire(self, partition: str, owner: str, ttl: float) -> int | None:
+        return self._leases.acquire(partition, owner, ttl)
+
+    async def renew(self, held: Mapping[str, int], ttl: float) -> set[str]:
+        return self._leases.renew(held, ttl)
+
+    async def release(self, held: Mapping[str, int]) -> None:
+        self._leases.release(held)
+
+    async def leases(self) -> list[Lease]:
+        return self._leases.leases()
+
     def _check(self, batch: Batch) -> dict[TaskId, RunId]:
         """Refuse the batch as a whole, before any of it is written; return which attempts it starts."""
+        self._leases.check(batch.fences)
         moved: dict[RunId, int] = {}
         for advance in batch.advances:
             moved[advance.header.run_id] = self._check_version(advance, moved)
@@ -147,20 +205,54 @@ class MemoryStore:
         """The first verdict of an attempt counts; its message is no longer needed then."""
         if self._open_attempts.pop(verdict.id, None) is None:
             return
-        self._published_at.pop(verdict.id, None)
-        self._verdicts[verdict.id] = verdict.verdict
-        if verdict.result is not None:
-            self._results[verdict.id] = verdict.result
+        self._verdicts[verdict.id] = verdict
 
     def _outstanding(self, attempt: Attempt) -> Outstanding:
-        published_at = self._published_at.get(attempt.id, 0.0) if attempt.published else None
         return Outstanding(
-            id=attempt.id, run_id=attempt.run_id, task=attempt.task, due=attempt.due, published_at=published_at
+            id=attempt.id,
+            run_id=attempt.run_id,
+            task=attempt.task,
+            due=attempt.due,
+            published_at=self._published_at.get(attempt.id),
         )
 
-    def _entries(self, run_id: RunId) -> Iterator[Entry]:
+    def _row(self, attempt: Attempt) -> Row:
+        """As a SQL store has it."""
+        columns = attempt.run_id, attempt.id, attempt.task, attempt.due, self._published_at.get(attempt.id)
+        verdict = self._verdicts.get(attempt.id)
+        if verdict is not None:
+            return *columns, verdict.verdict, verdict.at, None, None, verdict.result
+        return *columns, None, None, jsontext.dumps(envelope(attempt.message)), attempt.message.body, None
+
+    def _keep(self, snapshot: Snapshot) -> None:
+        run = self._runs.get(snapshot.run_id)
+        if run is not None and (run.snapshot is None or run.snapshot.version < snapshot.version):
+            run.snapshot = snapshot
+
+    def _is_over(self, run_id: RunId, before: float) -> bool:
+        run = self._runs[run_id]
+        ended_at = run.header.ended_at
+        return (
+            ended_at is not None
+            and ended_at < before
+            and not any(attempt.id in self._open_attempts for attempt in run.attempts)
+        )
+
+    def _remove(self, run_id: RunId) -> None:
+        for attempt in self._runs.pop(run_id).attempts:
+            del self._run_of[attempt.id]
+            del self._verdicts[attempt.id]
+            self._published_at.pop(attempt.id, None)
+        self._timers = {key: timer for key, timer in self._timers.items() if timer.run_id != run_id}
+
+    def _tail(self, run_id: RunId) -> Tail:
         run = self._runs.get(run_id)
-        for version, (at, facts) in enumerate(run.entries if run else (), start=1):
+        snapshot = None if run is None else run.snapshot
+        return Tail(snapshot=snapshot, entries=tuple(self._entries(run_id, snapshot.version if snapshot else 0)))
+
+    def _entries(self, run_id: RunId, after: int = 0) -> Iterator[Entry]:
+        run = self._runs.get(run_id)
+        for version, (at, facts) in enumerate(run.entries[after:] if run else (), start=after + 1):
             yield Entry(version=version, at=at, facts=journal.decode(facts))
 
 

@@ -8,7 +8,7 @@ from typing import Any, TypeAlias
 from asyncflow.model import journal, jsontext
 from asyncflow.model.names import Json, TaskId
 from asyncflow.model.run import ParentNode, Status, TaskError
-from asyncflow.ports import Attempt, Batch, Message, RunHeader
+from asyncflow.ports import Attempt, Batch, Message, RunFilter, RunHeader
 
 Row: TypeAlias = tuple[Any, ...]
 
@@ -19,6 +19,8 @@ HEADER_COLUMNS = (
 
 ATTEMPT_COLUMNS = "task_id, run_id, task, due, envelope, body"
 """In the order that `to_attempt` takes them."""
+
+_BEYOND_EVERY_ID = "\U0010ffff"
 
 _DEFAULTS = tuple(
     (one.name, {} if one.name == "headers" else one.default)
@@ -38,6 +40,7 @@ class Rows:
     verdicts: list[Row] = field(default_factory=list)
     timers: list[Row] = field(default_factory=list)
     timers_done: list[Row] = field(default_factory=list)
+    snapshots: list[Row] = field(default_factory=list)
 
 
 def of_batch(batch: Batch) -> Rows:
@@ -47,6 +50,7 @@ def of_batch(batch: Batch) -> Rows:
         verdicts=[(one.verdict, one.at, one.result, one.id) for one in batch.verdicts],
         timers=[(one.run_id, one.kind.value, one.id or "", one.attempt, one.due) for one in batch.timers],
         timers_done=[(one.run_id, one.kind.value, one.id or "", one.attempt) for one in batch.timers_done],
+        snapshots=[(one.run_id, one.version, one.state) for one in batch.snapshots],
     )
     for advance in batch.advances:
         header, entry = advance.header, advance.entry
@@ -83,6 +87,27 @@ def to_attempt(row: Row) -> Attempt:
     return Attempt(id=task_id, run_id=run_id, task=task, due=due, message=message)
 
 
+def of_filter(which: RunFilter) -> tuple[str, list[str]]:
+    """A condition with its values, each a question mark."""
+    conditions = ["TRUE"]
+    values: list[str] = []
+    if not which.children:
+        conditions.append("parent_run IS NULL")
+    if which.root_id is not None:
+        conditions.append("(run_id = ? OR root_id = ? AND parent_run IS NOT NULL)")
+        values += [which.root_id, which.root_id]
+    if which.flow is not None:
+        conditions.append("flow = ?")
+        values.append(which.flow)
+    if which.status is not None:
+        conditions.append("status = ?")
+        values.append(which.status.value)
+    if which.prefix:
+        conditions.append("run_id >= ? AND run_id < ?")
+        values += [which.prefix, which.prefix + _BEYOND_EVERY_ID]
+    return " AND ".join(conditions), values
+
+
 def of_ids(ids: object) -> bytes:
     """Ids as one JSON list, so that a statement is the same for any number of them."""
     return jsontext.dumps(ids)
@@ -95,12 +120,12 @@ def _of_attempt(attempt: Attempt) -> Row:
         attempt.task,
         attempt.due,
         0.0 if attempt.published else None,
-        jsontext.dumps(_envelope(attempt.message)),
+        jsontext.dumps(envelope(attempt.message)),
         attempt.message.body,
     )
 
 
-def _envelope(message: Message) -> dict[str, Json]:
+def envelope(message: Message) -> dict[str, Json]:
     """A message without its body and without what has its default: most fields of most messages."""
     envelope: dict[str, Json] = {"routing_key": message.routing_key}
     for name, default in _DEFAULTS:

@@ -63,7 +63,8 @@ def _members_of(kind: Any) -> Callable[[Any], Iterable[Any]] | None:
     if issubclass(kind, list | tuple):
         return iter
     if issubclass(kind, Mapping):
-        return kind.values
+        values: Callable[[Any], Iterable[Any]] = kind.values
+        return values
     if not is_dataclass(kind):
         return None
     # Of a record, only fields that may hold a float: most facts have none, and are passed over.

@@ -15,7 +15,10 @@ import pytest
 
 from asyncflow.adapters.sqlite import SqliteStore, schema
 from asyncflow.adapters.sqlite.connection import open_writer
-from asyncflow.errors import FencedError, StoreError
+from asyncflow.errors import FencedError, Severity, StoreError
+from asyncflow.model.commands import SetTimer
+from asyncflow.model.events import TimerKind
+from asyncflow.model.snapshot import Snapshot
 from asyncflow.ports import Batch, RunFilter, Store
 from tests.stores.samples import advance, attempt, step, verdict
 
@@ -244,6 +247,60 @@ def test_a_later_migration_is_applied_to_an_older_store(path):
 
 def test_migrations_are_numbered_from_one_without_gaps():
     assert [one.number for one in schema.migrations()] == list(range(1, len(schema.migrations()) + 1))
+
+
+# --- What is damaged ---
+
+
+@pytest.mark.parametrize(
+    ("damage", "found"),
+    [
+        ("DELETE FROM facts WHERE version = 2", "run r stands at version 3, but its journal has 2 entries"),
+        ("DELETE FROM facts WHERE version = 3", "run r stands at version 3, but its journal has 2 entries"),
+        ("DELETE FROM facts", "run r stands at version 3, but its journal has 0 entries"),
+        ("UPDATE facts SET run = 99 WHERE version = 3", "1 journal entries belong to no run"),
+        ("UPDATE attempts SET run = 99", "2 attempts belong to no run"),
+        ("UPDATE timers SET run = 99", "1 timers belong to no run"),
+        ("UPDATE snapshots SET run = 99", "1 snapshots belong to no run"),
+        ("UPDATE snapshots SET version = 4", "the snapshot of run r is of version 4, which the run, at 3,"),
+        ("UPDATE runs SET ended_at = 3.0", "run r is running, which its time of ending contradicts"),
+        ("UPDATE runs SET status = 'failed'", "run r is failed, which its time of ending contradicts"),
+        ("UPDATE runs SET parent_run = 'p', root_id = 'p'", "run r belongs to run p, which is not there"),
+        ("UPDATE attempts SET body = NULL", "attempt t1 of run r has neither a verdict nor its message"),
+        (
+            "UPDATE facts SET facts = CAST('[[\"Nonsense\",{}]]' AS BLOB) WHERE version = 2",
+            "entry 2 of run r cannot be read: KeyError",
+        ),
+        ("UPDATE runs SET status = 'failed', ended_at = 3.0", "run r is over (failed), but 1 of its attempts"),
+    ],
+)
+async def test_a_check_finds_what_cannot_be(path, damage, found):
+    timer = SetTimer(run_id="r", kind=TimerKind.RESTART, due=1.0)
+    async with SqliteStore(path) as store:
+        snapshot = Snapshot(run_id="r", version=2, state=b"")
+        await store.commit(step("r", 1, attempts=(attempt("t1", "r"), attempt("t2", "r")), timers=(timer,)))
+        await store.commit(step("r", 2, verdicts=(verdict("t2"),), snapshots=(snapshot,)))
+        await store.commit(step("r", 3))
+        assert await store.check() == []
+    ask(path, damage)
+    async with SqliteStore(path) as store:
+        findings = await store.check()
+    assert found in [one.message[: len(found)] for one in findings]
+    severity = next(one.severity for one in findings if one.message.startswith(found))
+    assert severity is (Severity.WARNING if "is over" in found else Severity.ERROR)
+
+
+async def test_a_check_finds_a_damaged_file(path):
+    async with SqliteStore(path) as store:
+        await store.commit(Batch(advances=tuple(advance(f"r{number}", 1) for number in range(50))))
+    ((root,),) = ask(path, "SELECT rootpage FROM sqlite_schema WHERE name = 'runs_by_start'")
+    with path.open("r+b") as file:
+        file.seek((root - 1) * 4096)
+        file.write(bytes(4096))
+    async with SqliteStore(path, readonly=True) as store:
+        findings = await store.check()
+    assert findings
+    assert all("run r" not in one.message for one in findings)
 
 
 # --- Group commit, and what is not to block ---

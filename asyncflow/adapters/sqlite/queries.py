@@ -3,18 +3,29 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 
-from asyncflow.adapters.rows import ATTEMPT_COLUMNS, HEADER_COLUMNS, of_ids, to_attempt, to_header
+from asyncflow.adapters.rows import ATTEMPT_COLUMNS, HEADER_COLUMNS, of_filter, of_ids, to_attempt, to_header
 from asyncflow.model import journal
 from asyncflow.model.commands import SetTimer
 from asyncflow.model.events import TimerKind
 from asyncflow.model.names import FlowName, RunId, TaskId
-from asyncflow.ports import Attempt, Entry, Outstanding, RunFilter, RunHeader
+from asyncflow.model.snapshot import Snapshot
+from asyncflow.ports import Attempt, Entry, Outstanding, RunFilter, RunHeader, Tail
 
 _JOURNALS = """
 SELECT run_id, facts.version, at, facts FROM runs JOIN facts USING (run)
 WHERE run_id IN (SELECT value FROM json_each(?)) ORDER BY run, facts.version
+"""
+_SNAPSHOTS = """
+SELECT run_id, snapshots.version, state FROM runs JOIN snapshots USING (run)
+WHERE run_id IN (SELECT value FROM json_each(?))
+"""
+_TAILS = """
+SELECT run_id, facts.version, at, facts
+FROM runs LEFT JOIN snapshots USING (run) JOIN facts ON facts.run = runs.run AND facts.version > ifnull(snapshots.version, 0)
+WHERE run_id IN (SELECT value FROM json_each(?)) ORDER BY runs.run, facts.version
 """
 _RUN_OF = "SELECT task_id, run_id FROM attempts JOIN runs USING (run) WHERE task_id IN (SELECT value FROM json_each(?))"
 _RESULTS = "SELECT task_id, result FROM attempts WHERE task_id IN (SELECT value FROM json_each(?)) AND result NOT NULL"
@@ -33,14 +44,25 @@ _OPEN_FLOWS = "SELECT flow, count(*) FROM runs WHERE status IN ('running', 'paus
 _TIMERS = "SELECT run_id, kind, task_id, attempt, due FROM timers JOIN runs USING (run) ORDER BY due"
 _HEADER = f"SELECT {HEADER_COLUMNS} FROM runs WHERE run_id = ?"
 
-_BEYOND_EVERY_ID = "\U0010ffff"
-
 
 def journals(connection: sqlite3.Connection, run_ids: Sequence[RunId]) -> dict[RunId, list[Entry]]:
     found: dict[RunId, list[Entry]] = {run_id: [] for run_id in run_ids}
     for run_id, version, at, facts in connection.execute(_JOURNALS, (of_ids(run_ids),)):
         found[run_id].append(Entry(version=version, at=at, facts=journal.decode(facts)))
     return found
+
+
+def tails(connection: sqlite3.Connection, run_ids: Sequence[RunId]) -> dict[RunId, Tail]:
+    asked = (of_ids(run_ids),)
+    with one_view(connection):
+        snapshots = {
+            run_id: Snapshot(run_id=run_id, version=version, state=state)
+            for run_id, version, state in connection.execute(_SNAPSHOTS, asked)
+        }
+        entries: dict[RunId, list[Entry]] = {run_id: [] for run_id in run_ids}
+        for run_id, version, at, facts in connection.execute(_TAILS, asked):
+            entries[run_id].append(Entry(version=version, at=at, facts=journal.decode(facts)))
+    return {run_id: Tail(snapshot=snapshots.get(run_id), entries=tuple(entries[run_id])) for run_id in run_ids}
 
 
 def run_of(connection: sqlite3.Connection, ids: Sequence[TaskId]) -> dict[TaskId, RunId]:
@@ -83,23 +105,16 @@ def header(connection: sqlite3.Connection, run_id: RunId) -> RunHeader | None:
 
 
 def headers(connection: sqlite3.Connection, which: RunFilter) -> list[RunHeader]:
-    conditions = ["TRUE"]
-    values: list[str] = []
-    if not which.children:
-        conditions.append("parent_run IS NULL")
-    if which.root_id is not None:
-        conditions.append("(run_id = ? OR root_id = ? AND parent_run IS NOT NULL)")
-        values += [which.root_id, which.root_id]
-    if which.flow is not None:
-        conditions.append("flow = ?")
-        values.append(which.flow)
-    if which.status is not None:
-        conditions.append("status = ?")
-        values.append(which.status.value)
-    if which.prefix:
-        conditions.append("run_id >= ? AND run_id < ?")
-        values += [which.prefix, which.prefix + _BEYOND_EVERY_ID]
-    sql = (
-        f"SELECT {HEADER_COLUMNS} FROM runs WHERE {' AND '.join(conditions)} ORDER BY started_at DESC, run DESC LIMIT ?"
-    )
+    condition, values = of_filter(which)
+    sql = f"SELECT {HEADER_COLUMNS} FROM runs WHERE {condition} ORDER BY started_at DESC, run DESC LIMIT ?"
     return [to_header(row) for row in connection.execute(sql, (*values, which.limit))]
+
+
+@contextmanager
+def one_view(connection: sqlite3.Connection) -> Iterator[None]:
+    """Statements that see the store as it was at the first of them."""
+    connection.execute("BEGIN")
+    try:
+        yield
+    finally:
+        connection.execute("ROLLBACK")

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import sqlite3
-from collections.abc import Callable, Sequence
+import time
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
@@ -13,15 +14,17 @@ from typing import Concatenate, ParamSpec, Self, TypeVar
 
 import anyio
 
-from asyncflow.adapters import rows
-from asyncflow.adapters.sqlite import queries, schema, transaction
+from asyncflow.adapters import exported, rows
+from asyncflow.adapters.memory_leases import MemoryLeases
+from asyncflow.adapters.sqlite import queries, schema, transaction, upkeep
 from asyncflow.adapters.sqlite.connection import explain, open_reader, open_writer
 from asyncflow.adapters.sqlite.lock import FileLock
 from asyncflow.adapters.sqlite.writer import Writer
 from asyncflow.errors import StoreError
 from asyncflow.model.commands import SetTimer
+from asyncflow.model.finding import Finding
 from asyncflow.model.names import FlowName, RunId, TaskId
-from asyncflow.ports import Attempt, Batch, Entry, Outstanding, RunFilter, RunHeader
+from asyncflow.ports import Attempt, Batch, Entry, Lease, Outstanding, RunFilter, RunHeader, Tail
 
 _Answer = TypeVar("_Answer")
 _Asked = ParamSpec("_Asked")
@@ -42,12 +45,16 @@ class SqliteStore:
         self._writing: sqlite3.Connection | None = None
         self._writer: Writer | None = None
         self._reader: sqlite3.Connection | None = None
+        self._leases = MemoryLeases(time.monotonic)  # whoever has the file is alone
         self._secret = b""
 
     async def __aenter__(self) -> Self:
         self._reading = ThreadPoolExecutor(max_workers=1, thread_name_prefix=f"asyncflow-reads {self._path.name}")
         try:
             await self._off_loop(self._open)
+        except StoreError:
+            await asyncio.wrap_future(self._leave())  # whoever tries again at once must find the lock free
+            raise
         except BaseException:
             self._leave()
             raise
@@ -67,6 +74,7 @@ class SqliteStore:
         return self._secret
 
     async def commit(self, batch: Batch) -> None:
+        self._leases.check(batch.fences)
         await self._writable().write(partial(transaction.write, rows=rows.of_batch(batch)))
 
     async def mark_published(self, ids: Sequence[TaskId], at: float = 0.0) -> None:
@@ -77,6 +85,9 @@ class SqliteStore:
 
     async def journals(self, run_ids: Sequence[RunId]) -> dict[RunId, list[Entry]]:
         return await self._read(queries.journals, run_ids)
+
+    async def tails(self, run_ids: Sequence[RunId]) -> dict[RunId, Tail]:
+        return await self._read(queries.tails, run_ids)
 
     async def run_of(self, ids: Sequence[TaskId]) -> dict[TaskId, RunId]:
         return await self._read(queries.run_of, ids)
@@ -109,6 +120,32 @@ class SqliteStore:
 
     async def headers(self, which: RunFilter) -> list[RunHeader]:
         return await self._read(queries.headers, which)
+
+    async def remove_ended(self, before: float, limit: int) -> int:
+        return await self._writable().write(partial(upkeep.remove_ended, before=before, limit=limit))
+
+    async def check(self) -> list[Finding]:
+        return await self._read(upkeep.findings)
+
+    async def export(self, run_ids: Sequence[RunId] | None = None) -> AsyncIterator[bytes]:
+        yield exported.first_line()
+        last = 0
+        while page := await self._read(upkeep.exported_page, last, run_ids):
+            for last, lines in page:  # noqa: B007  (the last one is where the next page begins)
+                for line in lines:
+                    yield line
+
+    async def acquire(self, partition: str, owner: str, ttl: float) -> int | None:
+        return self._leases.acquire(partition, owner, ttl)
+
+    async def renew(self, held: Mapping[str, int], ttl: float) -> set[str]:
+        return self._leases.renew(held, ttl)
+
+    async def release(self, held: Mapping[str, int]) -> None:
+        self._leases.release(held)
+
+    async def leases(self) -> list[Lease]:
+        return self._leases.leases()
 
     def _writable(self) -> Writer:
         if self._writer is None:

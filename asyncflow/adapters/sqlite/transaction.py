@@ -38,6 +38,10 @@ _TIMER_DONE = """
 DELETE FROM timers
 WHERE run = (SELECT run FROM runs WHERE run_id = ?) AND kind = ? AND task_id = ? AND attempt = ?
 """
+_SNAPSHOT = """
+INSERT INTO snapshots (run, version, state) SELECT run, ?2, ?3 FROM runs WHERE run_id = ?1
+ON CONFLICT DO UPDATE SET version = excluded.version, state = excluded.state WHERE excluded.version > version
+"""
 _SLOT = """
 INSERT INTO slots (name, last) VALUES (:name, :now)
 ON CONFLICT DO UPDATE SET last = max(:now, last + :interval) RETURNING last
@@ -65,6 +69,7 @@ def write(connection: sqlite3.Connection, rows: Rows) -> None:
         (_VERDICT, rows.verdicts),
         (_TIMER, rows.timers),
         (_TIMER_DONE, rows.timers_done),
+        (_SNAPSHOT, rows.snapshots),
     ):
         if values:
             connection.executemany(statement, values)
