@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from asyncflow.config.kinds import is_text
-from asyncflow.config.report import Report, known_or_meant
+from asyncflow.config.report import Report, known_or_meant, meant_by
 from asyncflow.config.sections import Key, Section
 from asyncflow.config.tree import Series, Table
 from asyncflow.errors import Place
@@ -11,13 +11,17 @@ from asyncflow.model.names import Json
 
 
 class Fields:
-    """The members of a table that are as they should be, by the keys' first spellings."""
+    """The members of a table that are as they should be, by the keys' first spellings.
 
-    __slots__ = ("_spelled", "table", "values")
+    `meant` are the keys that misspelt ones probably stand for: they are not to be called missing as well.
+    """
+
+    __slots__ = ("_spelled", "meant", "table", "values")
 
     def __init__(self, table: Table, values: dict[str, Json], spelled: dict[str, str]) -> None:
         self.table = table
         self.values = values
+        self.meant: set[str] = set()
         self._spelled = spelled
 
     def __contains__(self, key: str) -> bool:
@@ -66,10 +70,14 @@ def read_fields(section: Section, table: Table, report: Report) -> Fields:
             else:
                 message = f"`{spelling}` must be {key.kind.words}"
                 report.add("F203", message, table.place_at(spelling), label=f"this is {words_for(value)}")
+    fields = Fields(table, values, spelled)
+    if len(spelled) < len(table):
+        strange = [spelling for spelling in table if spelling not in section.spellings]
+        fields.meant.update(meant for each in strange if (meant := meant_by(each, _names_of(section))) is not None)
     for key in section.keys:
-        if key.required and key.name not in spelled:
+        if key.required and key.name not in spelled and key.name not in fields.meant:
             _report_missing(section, table, key, report)
-    return Fields(table, values, spelled)
+    return fields
 
 
 def tables_in(section: Section, series: Json, report: Report) -> list[Table]:
@@ -106,8 +114,12 @@ def _title(section: Section, table: Table) -> str:
 
 def _report_unknown(section: Section, table: Table, spelling: str, report: Report) -> None:
     message = f"{_title(section, table)} has no key `{spelling}`"
-    hint = known_or_meant(spelling, (key.name for key in section.keys))
+    hint = known_or_meant(spelling, _names_of(section))
     report.add("F201", message, table.key_place(spelling), label="unknown key", hint=hint)
+
+
+def _names_of(section: Section) -> list[str]:
+    return [key.name for key in section.keys]
 
 
 def _report_missing(section: Section, table: Table, key: Key, report: Report) -> None:

@@ -63,12 +63,17 @@ def _rank(problem: Problem) -> tuple[str, int, int, str, str]:
     return (place.file, place.line, place.column, problem.code, problem.message)
 
 
+def meant_by(wrong: str, known: Iterable[str]) -> str | None:
+    """The name that was probably meant; None when nothing is close."""
+    lowered = {name.lower(): name for name in sorted(set(known), reverse=True)}
+    close = get_close_matches(wrong.lower(), lowered, n=1, cutoff=0.7)
+    return lowered[close[0]] if close else None
+
+
 def did_you_mean(wrong: str, known: Iterable[str]) -> str:
     """A hint that names what was probably meant; empty when nothing is close."""
-    names = sorted(set(known))
-    lowered = {name.lower(): name for name in reversed(names)}
-    close = get_close_matches(wrong.lower(), lowered, n=1, cutoff=0.7)
-    return f"did you mean `{lowered[close[0]]}`?" if close else ""
+    meant = meant_by(wrong, known)
+    return f"did you mean `{meant}`?" if meant is not None else ""
 
 
 def known_or_meant(wrong: str, known: Iterable[str]) -> str:

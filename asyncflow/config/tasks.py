@@ -66,7 +66,7 @@ def _kind_of(fields: Fields, scope: Scope) -> TaskKind:
             if key in table:
                 hint = "add `celery_task`, or let `run(self, node_args)` pick what it needs"
                 scope.report.add("F210", f"`{key}` is for plain Celery tasks", fields.key_place(key), hint=hint)
-        if "import" not in table:
+        if "import" not in table and not fields.meant & {"import", "celery_task"}:
             hint = "`celery_task: proj.tasks.add` for a registered task, `import: proj.tasks` for a class"
             scope.report.add("F209", f"{title} needs `celery_task` or `import`", fields.place("name"), hint=hint)
         selinon = fields.get("envelope", scope.default_envelope) == "selinon"

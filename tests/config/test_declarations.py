@@ -203,3 +203,17 @@ def test_global_names_the_celery_app_and_the_migrations(tmp_path: Path) -> None:
 )
 def test_durations_are_numbers_or_amounts_with_units(written: object, seconds: float | None) -> None:
     assert seconds_of(written) == seconds
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        f"tasks: [{{name: A, imprt: m}}]\n{FLOW}",
+        f"tasks: [{{name: A, celery_tsk: m.a}}]\n{FLOW}",
+        f"tasks: [{{name: A, import: m}}]\n{FLOW}".replace("from:", "form:"),
+        f"tasks: [{{name: A, import: m}}]\n{FLOW}".replace("edges:", "egdes:"),
+    ],
+)
+def test_a_misspelt_key_is_not_called_missing_too(tmp_path: Path, text: str) -> None:
+    (problem,) = read_yaml(tmp_path, text).problems
+    assert (problem.code, problem.hint[:13]) == ("F201", "did you mean ")
