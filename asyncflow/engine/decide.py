@@ -12,6 +12,7 @@ from asyncflow.engine.edges import fire_edges_of, fire_starting_edges
 from asyncflow.engine.evolve import evolve
 from asyncflow.engine.failures import error_of_run, errors_of_run, start_fallbacks
 from asyncflow.engine.nodes import publish_attempt
+from asyncflow.engine.pausing import pause, resume
 from asyncflow.engine.propagation import report_of
 from asyncflow.engine.retries import is_retried, retry_after, wait_before_retry
 from asyncflow.engine.step import UNANSWERED, FunctionRaisedError, Step
@@ -21,7 +22,7 @@ from asyncflow.model.commands import CancelChildRun, EndRun, ForgetAttempts, Set
 from asyncflow.model.decision import Context, Decision, Needs, ResultOf
 from asyncflow.model.flow import Flow, SubFlow
 from asyncflow.model.names import NodeName, TaskId
-from asyncflow.model.run import NodeKind, Run, Status, TaskError
+from asyncflow.model.run import Active, NodeKind, Run, Status, TaskError
 
 
 def decide(flow: Flow, run: Run | None, event: e.Event, context: Context) -> Decision | Needs:
@@ -87,11 +88,9 @@ def _apply(step: Step, event: e.Event) -> None:
         case e.CancelRequested():
             _cancel(step, event.reason)
         case e.PauseRequested():
-            if step.run.status is Status.RUNNING:
-                step.record(f.RunPaused())
+            pause(step)
         case e.ResumeRequested():
-            if step.run.status is Status.PAUSED:
-                step.record(f.RunResumed())
+            resume(step)
         case _:
             assert_never(event)
 
@@ -196,7 +195,7 @@ def _wait_to_start(step: Step, fact: f.RunDelayed | f.RunRetried) -> None:
 
 
 def _forget_active(step: Step) -> None:
-    tasks = tuple(id for id, node in step.run.active.items() if node.kind is NodeKind.TASK and node.waited)
+    tasks = tuple(id for id, node in _in_order(step.run) if node.kind is NodeKind.TASK and node.waited)
     if tasks:
         step.commands.append(ForgetAttempts(run_id=step.run.id, ids=tasks, verdict="superseded"))
 
@@ -249,7 +248,7 @@ def _cancel(step: Step, reason: str) -> None:
 
 def _stop_active(step: Step, verdict: str) -> None:
     """Revoke what runs, cancel child runs; their late results find nothing to change."""
-    active = list(step.run.active.items())
+    active = _in_order(step.run)
     tasks = tuple(id for id, node in active if node.kind is NodeKind.TASK)
     if tasks:
         step.commands.append(ForgetAttempts(run_id=step.run.id, ids=tasks, verdict=verdict))
@@ -257,6 +256,11 @@ def _stop_active(step: Step, verdict: str) -> None:
         step.record(f.NodeCancelled(id=id))
         if node.kind is NodeKind.FLOW:
             step.commands.append(CancelChildRun(run_id=step.run.id, id=id))
+
+
+def _in_order(run: Run) -> list[tuple[TaskId, Active]]:
+    """The active nodes as they were started; the map has them in any order, and decisions must not."""
+    return sorted(run.active.items(), key=lambda item: item[1].number)
 
 
 def _fail_at_once(step: Step, event: e.Event, message: str) -> Decision:

@@ -22,7 +22,7 @@ from asyncflow.model.facts import (
 )
 from asyncflow.model.flow import Edge, Foreach, Selective, Task
 from asyncflow.model.names import FlowName, Json, NodeName, TaskId
-from asyncflow.model.run import Parent, Selection
+from asyncflow.model.run import Active, Parent, Selection
 
 Select = Callable[[FlowName, Selective], Selection]
 
@@ -123,6 +123,14 @@ def _start_targets(step: Step, edge: Edge, targets: tuple[NodeName, ...], source
             start_node(step, target, origin)
         else:
             step.reused.append(NodeReused(id=TaskId(str(reused)), name=target, edge=edge.index))
+
+
+def selection_of(step: Step, node: Active) -> Selection | None:
+    """The selection that the edge which started a node asks for its targets."""
+    edge = None if node.edge is None else step.flow.edges[node.edge]
+    if edge is None or edge.selective is None or step.context.select is None:
+        return None
+    return _selected(step.context.select, node.name, edge.selective)
 
 
 def _selected(select: Select, target: NodeName, selective: Selective) -> Selection:

@@ -63,6 +63,7 @@ def _node_started(run: Run, fact: f.NodeStarted, at: float) -> Run:
         number=fact.number,
         active=run.active.set(fact.id, active),
         waited=run.waited + fact.waited,
+        held=_held(run, fact.id),
     )
 
 
@@ -85,7 +86,7 @@ def _attempt_retried(run: Run, fact: f.AttemptRetried, at: float) -> Run:
         edge=old.edge,
         fallback=old.fallback,
     )
-    return _with(run, active=run.active.delete(fact.id).set(fact.next_id, again))
+    return _with(run, active=run.active.delete(fact.id).set(fact.next_id, again), held=_held(run, fact.next_id))
 
 
 def _node_succeeded(run: Run, fact: f.NodeSucceeded, at: float) -> Run:
@@ -199,7 +200,11 @@ def _run_paused(run: Run, fact: f.RunPaused, at: float) -> Run:
 
 
 def _run_resumed(run: Run, fact: f.RunResumed, at: float) -> Run:
-    return _with(run, status=Status.RUNNING)
+    return _with(run, status=Status.RUNNING, held=Ids.EMPTY)
+
+
+def _held(run: Run, id: TaskId) -> Ids:
+    return run.held.add(id) if run.status is Status.PAUSED else run.held
 
 
 def _added(lists: Map[NodeName, Ids], name: NodeName, one: TaskId) -> Map[NodeName, Ids]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 from asyncflow.engine.propagation import errors_of
@@ -13,7 +14,7 @@ from asyncflow.model.events import TimerKind
 from asyncflow.model.facts import NodeStarted
 from asyncflow.model.flow import Task, TaskKind
 from asyncflow.model.names import FlowName, Json, NodeName, TaskId
-from asyncflow.model.run import NodeKind, Parent, ParentNode, Selection
+from asyncflow.model.run import Active, NodeKind, Parent, ParentNode, Selection, Status
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,8 +66,31 @@ def start_node(step: Step, name: NodeName, origin: Origin) -> None:
         _start_child_run(step, id, name, origin, due)
 
 
+def release_held(step: Step, held: Iterable[TaskId], selection_of: Callable[[Active], Selection | None]) -> None:
+    """Begin the nodes that were started while the run was paused."""
+    for id in held:
+        active = step.run.active.get(id)
+        if active is None:
+            continue
+        node = step.flow.nodes[active.name]
+        if isinstance(node, Task):
+            publish_attempt(step, id, node, None)
+            continue
+        origin = Origin(
+            edge=active.edge,
+            fallback=active.fallback,
+            parent=active.parent,
+            node_args=active.node_args,
+            own_args=active.own_args,
+            selection=selection_of(active),
+        )
+        _start_child_run(step, id, active.name, origin, None)
+
+
 def publish_attempt(step: Step, id: TaskId, task: Task, due: float | None) -> None:
-    """Order the current attempt of an active task to be published."""
+    """Order the current attempt of an active task to be published; a paused run holds it."""
+    if step.run.status is Status.PAUSED:
+        return
     node = step.run.active[id]
     args, kwargs, errors = (), None, None
     if task.kind is TaskKind.CELERY:
@@ -101,6 +125,8 @@ def publish_attempt(step: Step, id: TaskId, task: Task, due: float | None) -> No
 
 def _start_child_run(step: Step, id: TaskId, name: NodeName, origin: Origin, due: float | None) -> None:
     flow, run = step.flow, step.run
+    if run.status is Status.PAUSED:
+        return
     node_args = origin.node_args if origin.own_args else run.node_args if name in flow.propagate_node_args else None
     tells_parent = flow.propagate_parent
     if origin.fallback is not None:

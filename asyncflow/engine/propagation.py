@@ -93,12 +93,16 @@ def _reported(run: Run, child: TaskId, what: str) -> Tree:
 
 
 def _tree(flow: Flow, run: Run, names: Mapping[NodeName, Ids], what: str) -> dict[str, Json]:
+    """Tasks before sub-flows, by name: the names come in any order, and lists put together must not."""
     tree: dict[str, Json] = {}
-    for name, ids in names.items():
+    flows = []
+    for name, ids in sorted(names.items()):
         if isinstance(flow.nodes[name], SubFlow):
-            tree[name] = merged_trees(_reported(run, id, what) for id in ids)
+            flows.append((name, ids))
         else:
             tree[name] = list(ids)
+    for name, ids in flows:
+        tree[name] = merged_trees(_reported(run, id, what) for id in ids)
     return tree
 
 

@@ -57,12 +57,12 @@ class SimulatedRun:
 
     @property
     def finished(self) -> dict[str, list[str]]:
-        return {name: list(ids) for name, ids in self._run.finished.items()}
+        return {name: list(ids) for name, ids in sorted(self._run.finished.items())}
 
     @property
     def failed(self) -> dict[str, list[str]]:
         """Failed nodes that no fallback has handled."""
-        return {name: list(ids) for name, ids in self._run.failed.items()}
+        return {name: list(ids) for name, ids in sorted(self._run.failed.items())}
 
     @property
     def children(self) -> tuple[SimulatedRun, ...]:

@@ -1,0 +1,34 @@
+"""Pausing: what is under way goes on and is recorded, nothing new is published; sub-flows pause with their run."""
+
+from __future__ import annotations
+
+from asyncflow.engine.edges import selection_of
+from asyncflow.engine.nodes import release_held
+from asyncflow.engine.step import Step
+from asyncflow.model.commands import PauseChildRun, ResumeChildRun
+from asyncflow.model.facts import RunPaused, RunResumed
+from asyncflow.model.names import TaskId
+from asyncflow.model.run import NodeKind, Status
+
+
+def pause(step: Step) -> None:
+    """Hold what would start from now on."""
+    if step.run.status is not Status.RUNNING:
+        return
+    step.record(RunPaused())
+    step.commands.extend(PauseChildRun(run_id=step.run.id, id=id) for id in _children(step))
+
+
+def resume(step: Step) -> None:
+    """Begin what was held, and go on."""
+    if step.run.status is not Status.PAUSED:
+        return
+    held = tuple(step.run.held)
+    step.record(RunResumed())
+    begun = set(_children(step)).difference(held)
+    step.commands.extend(ResumeChildRun(run_id=step.run.id, id=id) for id in begun)
+    release_held(step, held, lambda node: selection_of(step, node))
+
+
+def _children(step: Step) -> list[TaskId]:
+    return [id for id, node in step.run.active.items() if node.kind is NodeKind.FLOW]
