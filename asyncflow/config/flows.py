@@ -63,7 +63,7 @@ def read_flow(draft: Draft, drafts: dict[FlowName, Draft], scope: Scope) -> Read
     read_cache(fields, scope)
     names = _names(edges, fallbacks)
     nodes = _nodes(names, drafts, scope)
-    if not is_complete or len(nodes) < len(names):
+    if not is_complete or not edges or len(nodes) < len(names):
         return None  # what is said of single nodes cannot be checked
     propagation = read_propagation(fields, edges, fallbacks, scope)
     flow = Flow(
