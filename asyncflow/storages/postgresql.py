@@ -122,8 +122,11 @@ def _with_deadlines(connection_string: str, seconds: float) -> str:
     """Bounds for connecting, and for a server that has gone without a word; what is given stays."""
     given = conninfo_to_dict(connection_string)
     wanted = {
-        "connect_timeout": str(max(2, round(seconds))),
+        "connect_timeout": str(max(2, round(seconds))),  # libpq knows no shorter one
         "tcp_user_timeout": str(round(seconds * 1000)),
+        "keepalives_idle": str(max(1, round(seconds))),
+        "keepalives_interval": str(max(1, round(seconds / 3))),
+        "keepalives_count": "3",
     }
     return make_conninfo(connection_string, **{key: value for key, value in wanted.items() if key not in given})
 

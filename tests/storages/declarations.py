@@ -27,7 +27,7 @@ def declare(kind: str, server: Server | Path) -> Storage:
             )
         case "redis", RedisServer():
             module, classname = "selinon.storages.redis", "Redis"
-            configuration = {"host": "127.0.0.1", "port": str(server.port), "charset": "utf-8", "socket_timeout": 2}
+            configuration = {"host": "127.0.0.1", "port": str(server.port), "charset": "utf-8", "socket_timeout": 1}
         case "postgresql", PostgresServer():
             module, classname = "selinon.storages.postgresql", "PostgreSQL"
             address = server.url("results").replace("postgresql://", "postgresql+psycopg2://")
@@ -46,7 +46,7 @@ def declare(kind: str, server: Server | Path) -> Storage:
                 "aws_secret_access_key": "secret",
                 "region_name": "us-east-1",
                 "serialize_json": True,
-                "timeout": 2,
+                "timeout": 1,
             }
         case _:
             raise ValueError(kind)

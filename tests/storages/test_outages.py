@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import signal
 import time
 from collections.abc import Iterator
 from uuid import uuid4
@@ -82,5 +84,23 @@ def test_a_server_that_is_not_there_at_first_is_connected_to_when_it_is(kind: st
     server.start()
 
     storage.store(TASK, FLOW, id, None, 1)
+    assert storage.retrieve(TASK, FLOW, id) == 1
+    storage.close()
+
+
+# PostgreSQL bounds its statements itself; test_records.py has a statement that waits too long.
+@pytest.mark.parametrize("kind", ["redis", "mongodb", "s3"], indirect=True)
+def test_a_server_that_hangs_is_given_up(kind: str, server: Server):
+    storage = open_storage(declare(kind, server), environ={})
+    id = TaskId(str(uuid4()))
+    storage.store(TASK, FLOW, id, None, 1)
+
+    os.kill(server.pid, signal.SIGSTOP)
+    try:
+        with pytest.raises(StorageError, match="cannot be reached"):
+            storage.retrieve(TASK, FLOW, id)
+    finally:
+        os.kill(server.pid, signal.SIGCONT)
+
     assert storage.retrieve(TASK, FLOW, id) == 1
     storage.close()
