@@ -92,6 +92,14 @@ class RunHandle:
         """Returns when the cancellation is durable. Raises UnknownRunError, NoDispatcherError."""
         await self._client.ask(r.CancelRun(run_id=self.id, reason=reason))
 
+    async def pause(self) -> None:
+        """What is under way goes on; nothing new is published. Returns when that is durable."""
+        await self._client.ask(r.PauseRun(run_id=self.id))
+
+    async def resume(self) -> None:
+        """Go on with a paused run. Returns when that is durable."""
+        await self._client.ask(r.ResumeRun(run_id=self.id))
+
     @asynccontextmanager
     async def changes(self) -> AsyncIterator[AsyncIterator[Mapping[str, Json]]]:
         """The run's changes as they are committed: {"run": ...} first, then {"changes": ...}, then {"run", "ended"}."""

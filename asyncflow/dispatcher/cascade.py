@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from asyncflow.dispatcher.runs import ABSENT, Hot
 from asyncflow.engine import decide
 from asyncflow.model import events as e
-from asyncflow.model.commands import CancelChildRun, Command, EndRun, StartChildRun
+from asyncflow.model.commands import CancelChildRun, Command, EndRun, PauseChildRun, ResumeChildRun, StartChildRun
 from asyncflow.model.decision import Answer, Context, Needs, Question
 from asyncflow.model.flow import Flow, Selective
 from asyncflow.model.names import FlowName, NodeName, RunId, TaskId
@@ -92,6 +92,10 @@ class Cascade:
                 events.append(self._child_request(command, at))
             case CancelChildRun():
                 events.append(e.CancelRequested(at=at, run_id=RunId(command.id), reason=command.reason))
+            case PauseChildRun():
+                events.append(e.PauseRequested(at=at, run_id=RunId(command.id)))
+            case ResumeChildRun():
+                events.append(e.ResumeRequested(at=at, run_id=RunId(command.id)))
             case EndRun():
                 self.ended.append(command)
                 if run.parent_node is not None:

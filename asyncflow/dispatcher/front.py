@@ -22,7 +22,7 @@ from asyncflow.errors import (
 )
 from asyncflow.model import jsontext
 from asyncflow.model import requests as r
-from asyncflow.model.events import CancelRequested, RunRequested
+from asyncflow.model.events import CancelRequested, Event, PauseRequested, ResumeRequested, RunRequested
 from asyncflow.model.flow import Configuration, Flow, Selective
 from asyncflow.model.history import error_json, instant, run_json, view_of
 from asyncflow.model.names import FlowName, Json, NodeName, RunId
@@ -43,6 +43,9 @@ class Desk:
     group: anyio.abc.TaskGroup
 
 
+_Change = r.StartRun | r.CancelRun | r.PauseRun | r.ResumeRun
+
+
 class Front:
     """Answers each request by `send`; a refusal is an answer too. Never raises for what a client sent."""
 
@@ -56,30 +59,28 @@ class Front:
     ) -> None:
         """Take a request. Its delivery is acknowledged when what it asks is durable, or needs nothing to be."""
         match request:
-            case r.StartRun() | r.CancelRun():
-                if self._submits(request, send, delivery):
-                    return
+            case r.StartRun() | r.CancelRun() | r.PauseRun() | r.ResumeRun():
+                self._later(self._submit, request, send, delivery, ack)
             case _:
                 self._later(self._answer, request, send)
-        if delivery is not None:
-            ack(delivery)
+                if delivery is not None:
+                    ack(delivery)
 
     def _later(self, call: Callable[..., Any], *args: object) -> None:
         self._desk.group.start_soon(call, *args)
 
-    def _submits(self, request: r.StartRun | r.CancelRun, send: Send, delivery: Delivery | None) -> bool:
-        """Whether the request became work; otherwise it has been refused."""
-        now = self._desk.clock.now()
-        event: RunRequested | CancelRequested
+    async def _submit(
+        self, request: _Change, send: Send, delivery: Delivery | None, ack: Callable[[Delivery], None]
+    ) -> None:
+        """Hand the request to the decider, or refuse it."""
         try:
-            if isinstance(request, r.StartRun):
-                event = self._start(request, now)
-            else:
-                event = CancelRequested(at=now, run_id=request.run_id, reason=request.reason)
+            event = self._start(request) if isinstance(request, r.StartRun) else await self._change(request)
         except AsyncflowError as exc:
             send(r.encode_refusal(exc))
-            return False
-        accepted = jsontext.dumps({"run_id": request.run_id})
+            if delivery is not None:
+                ack(delivery)
+            return
+        accepted = jsontext.dumps({"run_id": event.run_id})
         self._desk.submit(
             Work(
                 event=event,
@@ -88,9 +89,19 @@ class Front:
                 refused=lambda error: send(r.encode_refusal(error)),
             )
         )
-        return True
 
-    def _start(self, request: r.StartRun, now: float) -> RunRequested:
+    async def _change(self, request: r.CancelRun | r.PauseRun | r.ResumeRun) -> Event:
+        now = self._desk.clock.now()
+        run_id = await find_run(self._desk.store, request.run_id)
+        match request:
+            case r.CancelRun():
+                return CancelRequested(at=now, run_id=run_id, reason=request.reason)
+            case r.PauseRun():
+                return PauseRequested(at=now, run_id=run_id)
+            case r.ResumeRun():
+                return ResumeRequested(at=now, run_id=run_id)
+
+    def _start(self, request: r.StartRun) -> RunRequested:
         flow = self._desk.configuration.flows.get(request.flow)
         if flow is None:
             raise UnknownFlowError(request.flow, tuple(self._desk.configuration.flows))
@@ -104,7 +115,7 @@ class Front:
             )
             selection = self._desk.select(request.flow, selective)
         return RunRequested(
-            at=now,
+            at=self._desk.clock.now(),
             run_id=request.run_id,
             flow=request.flow,
             root_id=request.run_id,
@@ -129,7 +140,7 @@ class Front:
         try:
             match request:
                 case r.ShowRun():
-                    run_id = await self._full_id(request.run_id)
+                    run_id = await find_run(self._desk.store, request.run_id)
                     send(jsontext.dumps({"run": await self.run_as_json(run_id)}))
                 case r.ListRuns():
                     send(jsontext.dumps({"runs": await self._list(request)}))
@@ -137,7 +148,7 @@ class Front:
                     await self._watch(request, send)
                 case r.Ping():
                     send(jsontext.dumps({"flows": sorted(self._desk.configuration.flows)}))
-                case r.StartRun() | r.CancelRun():
+                case r.StartRun() | r.CancelRun() | r.PauseRun() | r.ResumeRun():
                     raise AssertionError("these go through the decider")
                 case _:
                     assert_never(request)
@@ -161,14 +172,10 @@ class Front:
         send(jsontext.dumps({"run": await self.run_as_json(run_id), "ended": True}))
 
     async def _header(self, run_id: RunId) -> RunHeader:
-        header = await self._desk.store.header(await self._full_id(run_id))
+        header = await self._desk.store.header(await find_run(self._desk.store, run_id))
         if header is None:
             raise UnknownRunError(run_id)
         return header
-
-    async def _full_id(self, prefix: RunId) -> RunId:
-        """The one run whose id begins so. Raises UnknownRunError, AmbiguousRunError."""
-        return await find_run(self._desk.store, prefix)
 
     async def _list(self, request: r.ListRuns) -> list[dict[str, Json]]:
         if request.state is not None and request.state not in {status.value for status in Status}:

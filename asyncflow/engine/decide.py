@@ -22,7 +22,7 @@ from asyncflow.model.commands import CancelChildRun, EndRun, ForgetAttempts, Set
 from asyncflow.model.decision import Context, Decision, Needs, ResultOf
 from asyncflow.model.flow import Flow, SubFlow
 from asyncflow.model.names import NodeName, TaskId
-from asyncflow.model.run import Active, NodeKind, Run, Status, TaskError
+from asyncflow.model.run import Active, NodeKind, Run, TaskError
 
 
 def decide(flow: Flow, run: Run | None, event: e.Event, context: Context) -> Decision | Needs:

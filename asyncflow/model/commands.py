@@ -78,6 +78,18 @@ class CancelChildRun:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class PauseChildRun:
+    run_id: RunId
+    id: TaskId
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ResumeChildRun:
+    run_id: RunId
+    id: TaskId
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class EndRun:
     """The run is over: tell its parent run, and who waits for it."""
 
@@ -87,4 +99,6 @@ class EndRun:
     report: Mapping[str, Json] | None = None
 
 
-Command: TypeAlias = PublishTask | StartChildRun | SetTimer | ForgetAttempts | CancelChildRun | EndRun
+Command: TypeAlias = (
+    PublishTask | StartChildRun | SetTimer | ForgetAttempts | CancelChildRun | PauseChildRun | ResumeChildRun | EndRun
+)

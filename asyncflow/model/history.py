@@ -19,6 +19,8 @@ class NodeView:
     name: NodeName
     kind: NodeKind
     state: str
+    number: int = 0
+    """Counts the nodes that the run has started, from 1."""
     attempt: int = 1
     started_at: float = 0.0
     ended_at: float | None = None
@@ -102,6 +104,7 @@ def tell_node(nodes: dict[TaskId, NodeView], fact: f.Fact, at: float) -> None:
                 name=fact.name,
                 kind=fact.kind,
                 state="running",
+                number=fact.number,
                 started_at=at,
                 parent=fact.parent,
                 edge=fact.edge,
@@ -146,8 +149,13 @@ def run_json(run: RunView, results: Mapping[TaskId, Json]) -> dict[str, Json]:
         "attempt": run.attempt,
         "node_args": run.node_args,
         "labels": dict(run.labels),
-        "nodes": [_node_json(node, results.get(node.id)) for node in run.nodes.values()],
+        "nodes": [_node_json(node, results.get(node.id)) for node in sorted(run.nodes.values(), key=_by_start)],
     }
+
+
+def _by_start(node: NodeView) -> tuple[float, int]:
+    """A node that was retried keeps its place."""
+    return node.started_at, node.number
 
 
 def _node_json(node: NodeView, result: Json) -> dict[str, Json]:

@@ -79,6 +79,22 @@ class CancelRun:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class PauseRun:
+    """Answer: {"run_id"} once it is committed. Nothing new is published until the run is resumed."""
+
+    verb: ClassVar[str] = "pause"
+    run_id: RunId
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ResumeRun:
+    """Answer: {"run_id"} once it is committed."""
+
+    verb: ClassVar[str] = "resume"
+    run_id: RunId
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Ping:
     """Answer: {"flows": [names], "version": ...}."""
 
@@ -86,10 +102,10 @@ class Ping:
     run_id: RunId = RunId("")
 
 
-Request: TypeAlias = StartRun | ShowRun | ListRuns | WaitRun | WatchRun | CancelRun | Ping
+Request: TypeAlias = StartRun | ShowRun | ListRuns | WaitRun | WatchRun | CancelRun | PauseRun | ResumeRun | Ping
 
 _REQUESTS: Mapping[str, type[Any]] = {
-    kind.verb: kind for kind in (StartRun, ShowRun, ListRuns, WaitRun, WatchRun, CancelRun, Ping)
+    kind.verb: kind for kind in (StartRun, ShowRun, ListRuns, WaitRun, WatchRun, CancelRun, PauseRun, ResumeRun, Ping)
 }
 _REFUSALS: Mapping[str, type[errors.RequestError]] = {
     kind.__name__: kind

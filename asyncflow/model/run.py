@@ -173,5 +173,7 @@ class Run:
     """A fallback with `propagate_failure` ran: the run fails when nothing is active any more."""
     restarting: bool = False
     """The run has failed and waits for its next whole-flow attempt."""
+    held: Ids = Ids.EMPTY
+    """Nodes that were started while the run is paused: they begin when it is resumed."""
     labels: Mapping[str, str] = field(default_factory=dict)
     error: TaskError | None = None

@@ -211,3 +211,32 @@ async def test_a_run_can_be_cancelled_with_its_sub_flows() -> None:
         assert outcome.state is Status.CANCELLED
         children = {node["state"] for node in outcome.nodes}
         assert children == {"cancelled"}
+
+
+async def test_a_paused_run_publishes_nothing_until_it_is_resumed() -> None:
+    kitchen = Kitchen()
+    broker = MemoryBroker({"q": kitchen})
+    store = MemoryStore()
+    broker.workers.clear()
+    async with serving(broker, store) as client:
+        run = await client.start("party", {"guests": 4})
+        await run.pause()
+        broker.workers["q"] = kitchen
+        await anyio.sleep(1)  # what was published before the pause is sent and runs: the first task of each sub-flow
+        paused = await run.status()
+        assert paused.state is Status.PAUSED
+        assert kitchen.ran == ["Shop", "Shop"]
+        assert [[node["name"] for node in child["nodes"]] for child in paused.nodes] == [["Shop", "Cook"]] * 2
+    async with serving(broker, store) as client:
+        run = client.run(run.id)
+        await run.resume()
+        outcome = await run.wait(timeout=5)
+    assert outcome.succeeded
+    assert kitchen.ran.count("Serve") == 4
+
+
+async def test_changing_a_run_that_is_not_there_is_refused() -> None:
+    async with serving(MemoryBroker(), MemoryStore()) as client:
+        for change in (client.run("x").cancel, client.run("x").pause, client.run("x").resume):
+            with pytest.raises(UnknownRunError):
+                await change()
