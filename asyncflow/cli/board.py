@@ -105,7 +105,7 @@ class Board:
             _rename(branch, fact)
         for id, old in before.items():
             new = branch.nodes[id]
-            if new != old:
+            if old is None or _told(new) != _told(old):
                 yield self._moved(branch, new, old)
 
     def _moved(self, branch: Branch, new: NodeView, old: NodeView | None) -> Change:
@@ -128,7 +128,7 @@ class Board:
         return [
             Change(branch=branch, node=node, before=before.get(node.id))
             for branch, node in self.everywhere()
-            if node.id not in before or node.state != before[node.id].state
+            if node.id not in before or _told(node) != _told(before[node.id])
         ]
 
     def _read(self, report: Mapping[str, Json]) -> None:
@@ -141,12 +141,17 @@ class Board:
 
     def _read_nodes(self, run_id: RunId, nodes: list[Mapping[str, Json]]) -> None:
         branch = self._branch(run_id)
-        # A node that was retried stands last in a report; by their start it keeps its place.
-        for node, each in sorted(((_node(each), each) for each in nodes), key=lambda pair: pair[0].started_at):
+        for each in nodes:
+            node = _node(each)
             branch.nodes[node.id] = node
             self._moved(branch, node, None)
             if "nodes" in each:
                 self._read_nodes(RunId(node.id), each["nodes"])
+
+
+def _told(node: NodeView) -> tuple[str, int, bool]:
+    """What of a node is worth telling when it changes; reports round times."""
+    return node.state, node.attempt, node.handled
 
 
 def _ids_in(fact: f.Fact) -> tuple[tuple[TaskId, TaskId], ...]:

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import json
 import sys
+from typing import Literal
 
 import click
 from rich.console import Console
 
+from asyncflow.cli.group import colour_wish
 from asyncflow.model import jsontext
 from asyncflow.model.names import Json
 
@@ -29,7 +31,8 @@ def talk_console() -> Console:
 
 
 def _console(*, error: bool) -> Console:
-    console = Console(stderr=error, markup=False, emoji=False, highlight=False, soft_wrap=False)
+    colours: Literal["auto"] | None = "auto" if colour_wish() is None else None
+    console = Console(stderr=error, markup=False, emoji=False, highlight=False, color_system=colours)
     if not console.is_terminal:  # rich would cut lines at 80 columns where nobody looks at columns
         console.width = 10_000
     return console

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import importlib
+import os
 import sys
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -34,6 +35,7 @@ class Commands(click.Group):
             return super().main(args, prog_name, complete_var, standalone_mode=False, **extra)
         for stream in (sys.stdout, sys.stderr):
             _write_anything(stream)
+        extra.setdefault("color", colour_wish())
         sys.exit(self._code(lambda: super(Commands, self).main(args, prog_name, complete_var, False, **extra)))
 
     def _code(self, run: Callable[[], Any]) -> int:
@@ -58,11 +60,21 @@ class Commands(click.Group):
 def tell(error: AsyncflowError) -> None:
     """Say on standard error what went wrong and how to go on."""
     if isinstance(error, ConfigurationError):
-        _configuration_problems(error)
+        _found("asyncflow.cli.problems:tell")(error)
         return
-    click.echo(f"{click.style('error:', fg='red', bold=True)} {error}", err=True)
+    say(f"{click.style('error:', fg='red', bold=True)} {error}")
     if hint := hint_of(error):
-        click.echo(f"{click.style('hint:', fg='cyan')} {hint}", err=True)
+        say(f"{click.style('hint:', fg='cyan')} {hint}")
+
+
+def say(text: str) -> None:
+    """Write to standard error, in colours where they are wanted."""
+    click.echo(text, err=True, color=colour_wish())
+
+
+def colour_wish() -> bool | None:
+    """False for NO_COLOR (no-color.org); else None: colours on a terminal only."""
+    return False if os.environ.get("NO_COLOR") else None
 
 
 def later(target: str) -> Callable[[Callable[..., None]], Body]:
@@ -81,10 +93,6 @@ def later(target: str) -> Callable[[Callable[..., None]], Body]:
         return body
 
     return decorate
-
-
-def _configuration_problems(error: ConfigurationError) -> None:
-    _found("asyncflow.cli.problems:tell")(error)
 
 
 def _found(target: str) -> Any:

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 import click
 
 from asyncflow import config
+from asyncflow.cli.group import say
 from asyncflow.cli.words import counted
 from asyncflow.errors import ConfigurationError, Problem, Severity
 
@@ -18,9 +19,9 @@ _COLOURS = {"error": "red", "warning": "yellow"}
 
 
 def tell(error: ConfigurationError) -> None:
-    """Show every problem on standard error, and that nothing was done."""
-    click.echo(coloured(config.render(error.problems, error.sources, "full")).rstrip("\n") + "\n", err=True)
-    click.echo(f"{click.style('error:', fg='red', bold=True)} the configuration has {tally(error.problems)}", err=True)
+    """Show every problem on standard error."""
+    say(coloured(config.render(error.problems, error.sources, "full")).rstrip("\n") + "\n")
+    say(f"{click.style('error:', fg='red', bold=True)} the configuration has {tally(error.problems)}")
 
 
 def tally(problems: Sequence[Problem]) -> str:

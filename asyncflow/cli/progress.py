@@ -37,10 +37,11 @@ class Progress(Protocol):
 
 
 def progress_on(console: Console, *, quiet: bool) -> Progress:
-    """What fits a console."""
+    """What fits a console: one without colours is no place for a picture that moves either."""
     if quiet:
         return Silence()
-    return LiveTree(console) if console.is_terminal and not console.is_dumb_terminal else PlainLines(console)
+    lively = console.is_terminal and not console.is_dumb_terminal and console.color_system is not None
+    return LiveTree(console) if lively else PlainLines(console)
 
 
 class Silence:

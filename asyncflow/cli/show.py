@@ -150,8 +150,8 @@ def _print_list(runs: Sequence[Mapping[str, Json]], console: Console) -> None:
         if console.is_terminal:
             console.print("no runs")
         return
-    head = [Text(title, "dim") for title in ("run", "flow", "state", "started", "took", "error")]
-    lines = [head, *(_cells(run, console) for run in runs)]
+    titles = ("run", "flow", "state", "started", "took", "error" if any(run["error"] for run in runs) else "")
+    lines = [[Text(title, "dim") for title in titles], *(_cells(run, console) for run in runs)]
     widths = [max(cell.cell_len for cell in column) for column in zip(*lines, strict=True)]
     widths[1] = min(widths[1], max(12, console.width // 4))
     for cells in lines:
