@@ -30,7 +30,7 @@ from asyncflow.errors import RequestError
 from asyncflow.model.flow import Configuration, Flow, Selective
 from asyncflow.model.names import FlowName
 from asyncflow.model.run import Selection
-from asyncflow.ports import Broker, Store
+from asyncflow.ports import Broker, Results, Store
 from asyncflow.predicates import BUILT_INS, SELINON_1_4
 from asyncflow.storages import StorageResults
 from asyncflow_celery.wire import CeleryCodec
@@ -82,7 +82,7 @@ def open_store(url: str, *, readonly: bool = False) -> SqliteStore | MemoryStore
 
 @asynccontextmanager
 async def dispatching(
-    configuration: Configuration, broker: Broker, store: Store, settings: Settings
+    configuration: Configuration, broker: Broker, store: Store, results: Results, settings: Settings
 ) -> AsyncIterator[Dispatcher]:
     """A dispatcher at work on parts that are entered already."""
     dispatcher = Dispatcher(
@@ -91,7 +91,7 @@ async def dispatching(
             broker=broker,
             store=store,
             codec=CeleryCodec(),
-            results=StorageResults(configuration, environ=settings.environ),
+            results=results,
             clock=SystemClock(),
             select=selector(configuration.flows),
         ),
@@ -118,7 +118,9 @@ async def serving(settings: Settings) -> AsyncIterator[Dispatcher]:
         store = open_store(settings.store_url)
         await stack.enter_async_context(store)
         broker = await stack.enter_async_context(AmqpBroker(settings.broker_url, namespace=settings.namespace))
-        yield await stack.enter_async_context(dispatching(configuration, broker, store, settings))
+        results = StorageResults(configuration, environ=settings.environ)
+        stack.push_async_callback(results.close)
+        yield await stack.enter_async_context(dispatching(configuration, broker, store, results, settings))
 
 
 async def serve(settings: Settings, *, started: anyio.Event | None = None) -> None:
@@ -141,7 +143,8 @@ async def embedded(settings: Settings) -> AsyncIterator[Client]:
     configuration = load_configuration(settings).configuration
     make_importable(settings)
     celery_app = load_celery_app(settings.celery_app or configuration.celery_app or "")
-    asyncflow_celery.configure(configuration)
+    results = StorageResults(configuration, environ=settings.environ)
+    asyncflow_celery.configure(configuration, storages=results.storages)
     async with AsyncExitStack() as stack:
         store = open_store(settings.store_url)
         await stack.enter_async_context(store)
@@ -154,7 +157,8 @@ async def embedded(settings: Settings) -> AsyncIterator[Client]:
             include=[WORKER_PLUGIN],
         )
         stack.enter_context(worker)
-        dispatcher = await stack.enter_async_context(dispatching(configuration, broker, store, settings))
+        stack.push_async_callback(results.close)
+        dispatcher = await stack.enter_async_context(dispatching(configuration, broker, store, results, settings))
         yield Client(dispatcher)
 
 

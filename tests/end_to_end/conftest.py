@@ -16,6 +16,7 @@ from asyncflow.app import Settings, dispatching
 from asyncflow.client import Client, connect
 from asyncflow.config import load_mapping
 from asyncflow.predicates import BUILT_INS
+from asyncflow.storages import StorageResults
 from tests.servers import CeleryWorker
 
 TASKS = ("add", "total", "greet", "fail", "fail_at_first", "retry_itself", "not_json", "ignored", "sleep", "mark")
@@ -64,7 +65,7 @@ def serve(vhost: str, tmp_path: Path) -> Serve:
         async with (
             SqliteStore(tmp_path / "asyncflow.db") as store,
             AmqpBroker(vhost) as broker,
-            dispatching(loaded, broker, store, wanted),
+            dispatching(loaded, broker, store, StorageResults(loaded, environ={}), wanted),
             connect(vhost) as client,
         ):
             yield client
