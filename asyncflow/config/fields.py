@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from asyncflow.config.kinds import is_text
 from asyncflow.config.report import Report, known_or_meant, meant_by
 from asyncflow.config.sections import Key, Section
@@ -18,10 +20,10 @@ class Fields:
 
     __slots__ = ("_spelled", "meant", "table", "values")
 
-    def __init__(self, table: Table, values: dict[str, Json], spelled: dict[str, str]) -> None:
+    def __init__(self, table: Table, values: Mapping[str, Json], spelled: Mapping[str, str]) -> None:
         self.table = table
         self.values = values
-        self.meant: set[str] = set()
+        self.meant: frozenset[str] = frozenset()
         self._spelled = spelled
 
     def __contains__(self, key: str) -> bool:
@@ -53,6 +55,8 @@ class Fields:
 
 
 def read_fields(section: Section, table: Table, report: Report) -> Fields:
+    if _is_plainly_right(section, table):
+        return Fields(table, table, _AS_WRITTEN)
     values: dict[str, Json] = {}
     spelled: dict[str, str] = {}
     for spelling, value in table.items():
@@ -73,11 +77,23 @@ def read_fields(section: Section, table: Table, report: Report) -> Fields:
     fields = Fields(table, values, spelled)
     if len(spelled) < len(table):
         strange = [spelling for spelling in table if spelling not in section.spellings]
-        fields.meant.update(meant for each in strange if (meant := meant_by(each, _names_of(section))) is not None)
-    for key in section.keys:
-        if key.required and key.name not in spelled and key.name not in fields.meant:
+        fields.meant = frozenset(meant for each in strange if (meant := meant_by(each, _names_of(section))) is not None)
+    for key in section.required:
+        if key.name not in spelled and key.name not in fields.meant:
             _report_missing(section, table, key, report)
     return fields
+
+
+_AS_WRITTEN: Mapping[str, str] = {}
+
+
+def _is_plainly_right(section: Section, table: Table) -> bool:
+    """Whether the table needs no copy to be read; nearly all do not."""
+    for spelling, value in table.items():
+        key = section.spellings.get(spelling)
+        if key is None or key.name != spelling or not key.kind.accepts(value):
+            return False
+    return all(key.name in table for key in section.required)
 
 
 def tables_in(section: Section, series: Json, report: Report) -> list[Table]:

@@ -56,7 +56,8 @@ def _check_asked(asked: Asked, sources: tuple[str, ...], known: KnownFlows, scop
                 else:
                     _check_task(name, place, known, scope)
         case Predicate(node=node, task=None) if node is not None:
-            _check_task(node, asked.place, known, scope)
+            if node in scope.flows or known.why_unreadable(node):
+                _check_task(node, asked.place, known, scope)
         case Predicate(node=node, task=task) if node is not None and task is not None:
             _check_inside(node, task, asked.place, known, scope)
 

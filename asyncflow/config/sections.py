@@ -28,10 +28,12 @@ class Section:
     title: str
     keys: tuple[Key, ...]
     spellings: Mapping[str, Key] = field(init=False, compare=False, repr=False)
+    required: tuple[Key, ...] = field(init=False, compare=False, repr=False)
 
     def __post_init__(self) -> None:
         spellings = {spelling: key for key in self.keys for spelling in (key.name, *key.aliases)}
         object.__setattr__(self, "spellings", spellings)
+        object.__setattr__(self, "required", tuple(key for key in self.keys if key.required))
 
 
 def optional(name: str, kind: Kind, summary: str, *aliases: str) -> Key:

@@ -137,7 +137,8 @@ class _Builder:
             elif isinstance(key, str):
                 if key in table:
                     self._report_twice(table, key, _span(event))
-                table.put(key, value, (*_span(event), *span))
+                table[key] = value
+                table.spans[key] = (*_span(event), *span)
         table.span = _whole(start, event, next((spans[:4] for spans in table.spans.values()), None))
         for value, span in merges:
             self._merge(table, value, span)
