@@ -24,7 +24,7 @@ def wait_before_retry(retries: Retries, failures: int, seed: str) -> float:
     The jitter is drawn from `seed`, so that a replay waits as long.
     """
     try:
-        wait = retries.countdown * retries.factor ** (failures - 1)
+        wait = retries.countdown * float(retries.factor) ** (failures - 1)
     except OverflowError:
         wait = LONGEST
     spread = zlib.crc32(seed.encode()) / 0xFFFFFFFF  # 0..1, evenly spread

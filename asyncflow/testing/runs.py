@@ -90,6 +90,9 @@ class SimulatedRun:
 
 
 def _family(run: SimulatedRun) -> Iterator[SimulatedRun]:
-    yield run
-    for child in run.children:
-        yield from _family(child)
+    """A run and the runs of its sub-flows, at any depth: more than a recursion could go."""
+    unseen = [run]
+    while unseen:
+        here = unseen.pop()
+        yield here
+        unseen.extend(here.children)
