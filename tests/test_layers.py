@@ -11,6 +11,7 @@ import pytest
 ROOT = Path(__file__).parents[1]
 LINT_IMPORTS = Path(sys.executable).with_name("lint-imports")
 
+ROOTS = ["asyncflow", "asyncflow_celery", "asyncflow_selinon"]
 LAYERS = [
     "adapters",
     "app",
@@ -33,7 +34,7 @@ LAYERS = [
 def project(tmp_path: Path) -> Path:
     """A project with every layer, all of them empty, under our own contracts."""
     shutil.copy(ROOT / "pyproject.toml", tmp_path)
-    for package in ["asyncflow", "asyncflow_celery", *(f"asyncflow/{layer}" for layer in LAYERS)]:
+    for package in [*ROOTS, *(f"asyncflow/{layer}" for layer in LAYERS)]:
         (tmp_path / package).mkdir()
         (tmp_path / package / "__init__.py").touch()
     return tmp_path
