@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import ssl
 
@@ -48,6 +49,8 @@ class Address:
                 return _NO_BROKER
             case TimeoutError():
                 return "does not answer"
+            case asyncio.CancelledError():
+                return "closed the connection while it was being opened"
             case ssl.SSLError():
                 return f"cannot be trusted over TLS: {exc}"
         # The libraries wrap what the network said, some without a word of their own.

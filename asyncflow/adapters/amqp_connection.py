@@ -25,7 +25,7 @@ _CONNECT_SECONDS = 15.0
 _CLOSE_SECONDS = 3.0
 _FIRST_PAUSE = 0.1
 _LONGEST_PAUSE = 5.0
-_STEADY_SECONDS = 10.0
+_STEADY_SECONDS = 1.0
 
 _log = logging.getLogger(__name__)
 
@@ -75,7 +75,7 @@ class LastingConnection:
         except BaseException as exc:
             if connection is not None:
                 await _close(connection)
-            if isinstance(exc, FOREIGN_ERRORS):
+            if isinstance(exc, FOREIGN_ERRORS) or is_stray(exc):
                 raise self._address.error(exc, opened=connection is not None) from exc
             raise
         self._connection, self._broken = connection, broken
@@ -121,5 +121,13 @@ async def _close(connection: AbstractConnection) -> None:
     try:
         async with asyncio.timeout(_CLOSE_SECONDS):
             await connection.close()
-    except FOREIGN_ERRORS as exc:
+    except (*FOREIGN_ERRORS, asyncio.CancelledError) as exc:
+        if isinstance(exc, asyncio.CancelledError) and not is_stray(exc):
+            raise
         _log.debug("broker.close_failed reason=%s", exc)
+
+
+def is_stray(exc: BaseException) -> bool:
+    """Whether a cancellation is none of our caller's: aiormq cancels what waits on a channel that closes."""
+    task = asyncio.current_task()
+    return isinstance(exc, asyncio.CancelledError) and (task is None or not task.cancelling())

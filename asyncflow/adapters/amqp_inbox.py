@@ -13,12 +13,16 @@ from aiormq.abc import AbstractChannel, DeliveredMessage
 from asyncflow.adapters.amqp_connection import FOREIGN_ERRORS, Broken
 from asyncflow.ports import Delivery
 
+_ACK_SECONDS = 10.0
+"""An acknowledgement is only written; this long, and nobody takes anything off the connection any more."""
+
 
 @dataclass(slots=True, eq=False)
 class _Generation:
     """One channel's deliveries. Tags count from 1 on each channel, so they mean nothing on another."""
 
     channel: AbstractChannel
+    broken: Broken
     unacknowledged: dict[int, None] = field(default_factory=dict)
     """In the order of their arrival."""
 
@@ -50,7 +54,7 @@ class Inbox:
         raw.on_consumer_cancel_callbacks.add(lambda *_: broken())
         if self._prefetch is not None:
             await raw.basic_qos(prefetch_count=self._prefetch)
-        generation = self._generation = _Generation(raw)
+        generation = self._generation = _Generation(raw, broken)
 
         async def arrive(message: DeliveredMessage) -> None:
             self._arrive(generation, message)
@@ -84,9 +88,10 @@ class Inbox:
             if unacknowledged.pop(delivery.tag.number, delivery) is None
         ]
         try:
-            await _acknowledge(generation, numbers)
+            async with asyncio.timeout(_ACK_SECONDS):
+                await _acknowledge(generation, numbers)
         except FOREIGN_ERRORS:
-            return  # the channel is closing: the broker delivers them again
+            generation.broken()  # so that the broker delivers them again
 
     def _arrive(self, generation: _Generation, message: DeliveredMessage) -> None:
         number = message.delivery_tag

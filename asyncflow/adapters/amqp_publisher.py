@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
 
 from aio_pika.abc import AbstractConnection
 from aiormq import exceptions as refused
 from aiormq import spec
 from aiormq.abc import AbstractChannel
 
-from asyncflow.adapters.amqp_connection import FOREIGN_ERRORS, Broken
+from asyncflow.adapters.amqp_connection import FOREIGN_ERRORS, Broken, is_stray
 from asyncflow.ports import Message, Published
 
 _IN_FLIGHT = 256
@@ -35,6 +36,7 @@ class Publisher:
         self._attached = asyncio.Event()
         self._window = asyncio.Semaphore(_IN_FLIGHT)
         self._apart = asyncio.Lock()
+        self._deadlines: set[asyncio.Timeout] = set()
 
     async def attach(self, connection: AbstractConnection, broken: Broken) -> None:
         """Open a channel on a new connection; a channel that closes takes its connection with it."""
@@ -45,8 +47,13 @@ class Publisher:
         self._attached.set()
 
     def detach(self) -> None:
+        """Forget the connection, and end what still waits on it: aiormq at times leaves a confirm pending for ever."""
         self._attached.clear()
         self._connection = self._channel = self._broken = None
+        now = asyncio.get_running_loop().time()
+        for deadline in self._deadlines:
+            if not deadline.expired():
+                deadline.reschedule(now)
 
     async def publish(self, messages: Sequence[Message]) -> list[Published]:
         if not messages:
@@ -78,22 +85,31 @@ class Publisher:
     async def _publish_apart(self, message: Message) -> Published:
         """Publish to an exchange that may not exist, which would close the channel: over one of its own."""
         async with self._apart:
-            if self._connection is None:
+            connection = self._connection
+            if connection is None:
                 return Published.UNKNOWN
             try:
-                async with asyncio.timeout(self._confirm_seconds):
-                    channel = await self._connection.channel(publisher_confirms=True, on_return_raises=True)
-            except FOREIGN_ERRORS:
+                async with self._deadline(), connection.channel(on_return_raises=True) as channel:
+                    return await self._outcome(await channel.get_underlay_channel(), message)
+            except (*FOREIGN_ERRORS, asyncio.CancelledError) as exc:
+                if isinstance(exc, asyncio.CancelledError) and not is_stray(exc):
+                    raise
                 return Published.UNKNOWN
-            outcome = await self._outcome(await channel.get_underlay_channel(), message)
-            if not channel.is_closed:
-                await channel.close()
-            return outcome
+
+    @asynccontextmanager
+    async def _deadline(self) -> AsyncIterator[None]:
+        """Raises TimeoutError when the broker takes too long, or the connection is lost."""
+        async with asyncio.timeout(self._confirm_seconds) as deadline:
+            self._deadlines.add(deadline)
+            try:
+                yield
+            finally:
+                self._deadlines.discard(deadline)
 
     async def _outcome(self, channel: AbstractChannel, message: Message) -> Published:
         broken = self._broken
         try:
-            async with asyncio.timeout(self._confirm_seconds):
+            async with self._deadline():
                 await channel.basic_publish(
                     message.body,
                     exchange=message.exchange,
@@ -102,10 +118,8 @@ class Publisher:
                     mandatory=True,
                     wait=False,
                 )
-        except asyncio.CancelledError:
-            # aiormq cancels what waits on a channel that closes; that is no wish of our caller.
-            task = asyncio.current_task()
-            if task is not None and task.cancelling():
+        except asyncio.CancelledError as exc:
+            if not is_stray(exc):
                 raise
             return Published.UNKNOWN
         except TimeoutError:

@@ -1,11 +1,7 @@
 """What workers report, from bytes to `Completion`: results over rpc, and the callbacks `link` and `link_error`.
 
-Rules
-- Nothing that came in is ever turned into an object or an exception class: JSON in, plain values out.
-  kombu's typed values, {"__type__": ..., "__value__": ...}, stay the objects that they are as JSON.
-- A result that Python's json wrote and that is no JSON (NaN, Infinity, lone surrogates) fails its
-  attempt, with a reason that says so: the task has ended, so parking the report would only hide it.
-- Integers over 64 bits come in as floats: orjson reads them so.
+Nothing that came in is ever turned into an object or an exception class: JSON in, plain values out.
+kombu's typed values, {"__type__": ..., "__value__": ...}, stay the objects that they are as JSON.
 """
 
 from __future__ import annotations
@@ -14,20 +10,16 @@ import json
 import zlib
 from collections.abc import Mapping
 
-import orjson
-
 from asyncflow.errors import EnvelopeError
 from asyncflow.model.events import Blame
 from asyncflow.model.names import Json, TaskId
 from asyncflow.model.run import TaskError
 from asyncflow.ports import Completion, Delivery, Progress
+from asyncflow_celery.content import loads
 
 SUCCEEDED = "asyncflow.succeeded"
 FAILED = "asyncflow.failed"
 ATTEMPT_HEADER = "asyncflow_attempt"
-
-_DEEPEST = 250
-"""What orjson can write again is a little deeper."""
 
 _INFRASTRUCTURE = frozenset(
     {
@@ -52,13 +44,12 @@ _STATES = {
 
 def decode(delivery: Delivery, *, largest: int) -> Completion:
     """Read a report. Raises EnvelopeError for anything else."""
-    body = _body_of(delivery, largest)
-    content, flaw = _parse(body)
+    content = _parse(_body_of(delivery, largest))
     task = delivery.headers.get("task")
     if task is None:
-        return _result(content, flaw, delivery.correlation_id)
+        return _result(content, delivery.correlation_id)
     if task == SUCCEEDED:
-        return _succeeded(_callback_id(delivery), _first_argument(content), flaw)
+        return Completion(id=_callback_id(delivery), progress=Progress.SUCCEEDED, result=_first_argument(content))
     if task == FAILED:
         return _failed_without_reason(_callback_id(delivery), _first_argument(content))
     raise EnvelopeError(f"a call of the task {task!r} is no report of a worker")
@@ -90,43 +81,17 @@ def _inflated(body: bytes, largest: int) -> bytes:
     return plain
 
 
-def _parse(body: bytes) -> tuple[Json, str]:
-    """The content, and why it is not JSON where only Python's json reads it."""
-    flaw = ""
+def _parse(body: bytes) -> Json:
     try:
-        content = orjson.loads(body)
-    except orjson.JSONDecodeError as exc:
-        content, flaw = _parse_leniently(body), str(exc)
-    if body.count(b"[") + body.count(b"{") > _DEEPEST and _is_too_deep(content):
-        raise EnvelopeError(f"the body is nested deeper than {_DEEPEST} levels")
-    return content, flaw
-
-
-def _parse_leniently(body: bytes) -> Json:
-    try:
-        return json.loads(body)
-    except (ValueError, RecursionError) as exc:
-        raise EnvelopeError(f"the body is not JSON: {exc}") from exc
-
-
-def _is_too_deep(content: Json) -> bool:
-    level = [content]
-    for _ in range(_DEEPEST):
-        level = [
-            inner
-            for one in level
-            if isinstance(one, (dict, list))
-            for inner in (one.values() if isinstance(one, dict) else one)
-        ]
-        if not level:
-            return False
-    return True
+        return loads(body)
+    except ValueError as exc:
+        raise EnvelopeError(f"the body cannot be read as JSON: {exc}") from exc
 
 
 # --- Results over rpc -------------------------------------------------------------------------------------------------
 
 
-def _result(content: Json, flaw: str, correlation_id: str) -> Completion:
+def _result(content: Json, correlation_id: str) -> Completion:
     if not isinstance(content, dict) or not isinstance(content.get("status"), str):
         raise EnvelopeError("the body is neither a task's result nor a callback")
     id = content.get("task_id")
@@ -134,15 +99,13 @@ def _result(content: Json, flaw: str, correlation_id: str) -> Completion:
         raise EnvelopeError("the result names no task")
     if correlation_id not in ("", id):
         raise EnvelopeError(f"the result of task {id!r} came with the correlation id {correlation_id!r}")
-    return _with_progress(TaskId(id), content, flaw)
+    return _with_progress(TaskId(id), content)
 
 
-def _with_progress(id: TaskId, content: Mapping[str, Json], flaw: str) -> Completion:
+def _with_progress(id: TaskId, content: Mapping[str, Json]) -> Completion:
     status, result = content["status"], content.get("result")
     worker = content["worker"] if isinstance(content.get("worker"), str) else ""
     match progress := _STATES.get(status, Progress.PROGRESSING):
-        case Progress.SUCCEEDED if flaw:
-            return _not_json(id, flaw)
         case Progress.SUCCEEDED:
             return Completion(id=id, progress=progress, result=result, worker=worker)
         case Progress.FAILED:
@@ -156,12 +119,7 @@ def _with_progress(id: TaskId, content: Mapping[str, Json], flaw: str) -> Comple
             host = result.get("hostname") if isinstance(result, dict) else None
             return Completion(id=id, progress=progress, worker=host if isinstance(host, str) else worker)
     # Any other state is the task's own, from `update_state`, and goes with what the task says of itself.
-    return Completion(id=id, progress=progress, worker=worker, meta=None if flaw else result)
-
-
-def _not_json(id: TaskId, flaw: str) -> Completion:
-    message = f"the task returned what JSON cannot say, NaN or Infinity perhaps ({flaw})"
-    return Completion(id=id, progress=Progress.FAILED, error=TaskError(type="ResultNotJson", message=message))
+    return Completion(id=id, progress=progress, worker=worker, meta=result)
 
 
 def _error(result: Json, traceback: Json) -> TaskError:
@@ -214,12 +172,6 @@ def _first_argument(content: Json) -> Json:
         case [[first, *_], dict(), *_]:
             return first
     raise EnvelopeError("the callback's body is not a call with one argument")
-
-
-def _succeeded(id: TaskId, result: Json, flaw: str) -> Completion:
-    if flaw:
-        return _not_json(id, flaw)
-    return Completion(id=id, progress=Progress.SUCCEEDED, result=result)
 
 
 def _failed_without_reason(id: TaskId, told: Json) -> Completion:
