@@ -65,10 +65,17 @@ def settings_from(environ: Mapping[str, str], **given: object) -> Settings:
 
 
 def load_configuration(settings: Settings) -> config.Loaded:
-    """Raises ConfigurationError with every problem; imports no user code."""
+    """Raises ConfigurationError with every problem; imports no user code but the `predicates_module`."""
     if not settings.config:
         raise RequestError("no configuration: give -c PATH, or set ASYNCFLOW_CONFIG")
-    return config.load(settings.config, builtins=BUILT_INS, selinon_builtins=SELINON_1_4, environ=settings.environ)
+    make_importable(settings)
+    return config.load(
+        settings.config,
+        builtins=BUILT_INS,
+        selinon_builtins=SELINON_1_4,
+        environ=settings.environ,
+        importer=importlib.import_module,
+    )
 
 
 def open_store(url: str, *, readonly: bool = False) -> SqliteStore | MemoryStore:
@@ -113,7 +120,6 @@ async def dispatching(
 async def serving(settings: Settings) -> AsyncIterator[Dispatcher]:
     """The daemon's parts: store, broker, dispatcher. Raises ConfigurationError, BrokerError, StoreError."""
     configuration = load_configuration(settings).configuration
-    make_importable(settings)
     async with AsyncExitStack() as stack:
         store = open_store(settings.store_url)
         await stack.enter_async_context(store)
@@ -141,7 +147,6 @@ async def embedded(settings: Settings) -> AsyncIterator[Client]:
     configuration.
     """
     configuration = load_configuration(settings).configuration
-    make_importable(settings)
     celery_app = load_celery_app(settings.celery_app or configuration.celery_app or "")
     results = StorageResults(configuration, environ=settings.environ)
     asyncflow_celery.configure(configuration, storages=results.storages)
@@ -201,8 +206,6 @@ def selector(flows: Mapping[FlowName, Flow]) -> Callable[[FlowName, Selective], 
 
     @cache
     def selected(flow: FlowName, wish: Selective) -> Selection:
-        return select(
-            flows, flow, wish.tasks, follow_subflows=wish.follow_subflows, run_subsequent=wish.run_subsequent
-        )
+        return select(flows, flow, wish.tasks, follow_subflows=wish.follow_subflows, run_subsequent=wish.run_subsequent)
 
     return selected

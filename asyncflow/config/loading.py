@@ -58,10 +58,14 @@ def load(
     selinon_builtins: BuiltIns | None = None,
     importer: Importer | None = None,
 ) -> Loaded:
-    """As `check`, but raises ConfigurationError with all problems when there are errors among them."""
-    return check(
-        paths, builtins=builtins, environ=environ, selinon_builtins=selinon_builtins, importer=importer
-    ).or_raise()
+    """For running: as `check`, but raises ConfigurationError with all problems when there are errors among them.
+
+    With an `importer` only the `predicates_module` is imported, to see which built-in predicates it redefines.
+    """
+    report = Report()
+    sources = read_files(paths, report)
+    scope = Scope(report=report, environ=environ, builtins=builtins, selinon_builtins=selinon_builtins)
+    return _Loader(scope, importer).check(sources).or_raise()
 
 
 def check(
@@ -81,7 +85,7 @@ def check(
     report = Report()
     sources = read_files(paths, report)
     scope = Scope(report=report, environ=environ, builtins=builtins, selinon_builtins=selinon_builtins)
-    return _Loader(scope, importer).check(sources)
+    return _Loader(scope, importer, tries_everything=True).check(sources)
 
 
 def load_mapping(
@@ -134,10 +138,11 @@ _NEEDS_ALL_FILES = frozenset({"F206", "F217", "F218", "F222", "F301", "F302", "F
 
 
 class _Loader:
-    def __init__(self, scope: Scope, importer: Importer | None) -> None:
+    def __init__(self, scope: Scope, importer: Importer | None, *, tries_everything: bool = False) -> None:
         self._scope = scope
         self._report = scope.report
         self._importer = importer
+        self._tries_everything = tries_everything
 
     def check(self, sources: Mapping[str, str]) -> Checked:
         values = {file: self._value(file, text) for file, text in sources.items()}
@@ -179,7 +184,7 @@ class _Loader:
         for table in parts.tasks:
             read_task(table, scope)
         flows = self._flows(parts)
-        check_configuration(flows, scope, self._importer)
+        check_configuration(flows, scope, self._importer if self._tries_everything else None)
         if self._report.has_errors:
             return None
         return Configuration(

@@ -4,7 +4,7 @@ import time
 
 from celery import Celery
 
-app = Celery("dinner", include=["asyncflow_celery.worker"])
+app = Celery("dinner", backend="rpc://", include=["asyncflow_celery.worker"])
 
 
 @app.task
