@@ -6,8 +6,10 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any, NoReturn
 
+from celery.result import AsyncResult
+
 from asyncflow.errors import RequestError as WrongRequestError
-from asyncflow.model.names import Json
+from asyncflow.model.names import Json, TaskId
 from asyncflow_celery.flow_task import FlowTask, Place
 from asyncflow_celery.local import LOCAL
 from asyncflow_selinon.errors import RequestError, Retry
@@ -52,6 +54,14 @@ class SelinonTask(FlowTask):
     def _known(self) -> Place:
         """Outside of workers too, in a test of a task for example."""
         return self._place or Place(declared=LOCAL.declared())
+
+    def _exception(self, name: str, id: TaskId) -> Exception:
+        """Selinon's envelope does not bring errors: then, as under Selinon, the result backend has them, or nobody."""
+        if id not in self._known().errors:
+            found = AsyncResult(id)
+            if found.failed() and isinstance(found.result, Exception):
+                return found.result
+        return super()._exception(name, id)
 
 
 @contextmanager
