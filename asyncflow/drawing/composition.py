@@ -167,8 +167,8 @@ class _Placing:
     def _box(self, shape: Shape, corner: Point, size: Size) -> Box:
         kind = "frame" if shape.inner is not None else shape.kind.value
         classes = [kind if shape.kind in _MARKERS else "node", kind]
-        flags = {"nowait": shape.nowait, "recursive": shape.recursive}
-        classes += [name for name, holds in flags.items() if holds]
+        if shape.nowait:
+            classes.append("nowait")
         return Box(
             id=shape.id,
             kind=kind,
@@ -180,6 +180,8 @@ class _Placing:
             lines=lines_of_name(shape),
             path=shape.path,
             storage=shape.storage,
+            note=shape.note,
+            counted=shape.counted,
             classes=tuple(dict.fromkeys(classes)),
             within=self.within,
         )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from typing import TypeAlias
 
@@ -22,15 +22,17 @@ Expand: TypeAlias = int | Collection[str]
 """How deep sub-flows are unfolded, or the names of those that are."""
 
 
-def sketch_of(configuration: Configuration, flow_name: FlowName, expand: Expand = 0) -> Sketch:
-    """The sketch of a flow that is configured."""
-    return _Draft(_Surroundings(configuration=configuration, expand=expand), (flow_name,), "").sketch()
+def sketch_of(configuration: Configuration, flow_name: FlowName, expand: Expand, *, counted: bool) -> Sketch:
+    """The sketch of a flow that is configured; `counted` leaves room for the states of a run."""
+    surroundings = _Surroundings(configuration=configuration, expand=expand, counted=counted)
+    return _Draft(surroundings, (flow_name,), "").sketch()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Surroundings:
     configuration: Configuration
     expand: Expand
+    counted: bool
 
 
 class _Draft:
@@ -82,7 +84,8 @@ class _Draft:
             name=name,
             storage=declared.storage if isinstance(declared, Task) else None,
             nowait=name in self._flow.nowait,
-            recursive=FlowName(name) in self._line,
+            note="recursive" if FlowName(name) in self._line else "",
+            counted=self._surroundings.counted,
             inner=self._inner(FlowName(name)) if is_flow else None,
         )
 
@@ -95,18 +98,20 @@ class _Draft:
 
     def _end(self) -> Iterable[Shape]:
         """The end, and the arcs that lead to it; a flow that goes round for ever has none."""
-        last = _last_nodes(self._flow, [name for name in self._names() if name not in self._flow.nowait])
+        last = {self._of(name): name for name in _last_nodes(self._flow, self._names())}
+        if self._flow.nowait.issuperset(self._flow.nodes):
+            last = {self._id("start"): NodeName("start")}
         if not last:
             return []
         end = Shape(id=self._id("end"), kind=Kind.END, title=f"end of {self._flow.name}")
-        for name in last:
+        for source, name in last.items():
             self._arcs.append(
                 Arc(
                     id=self._id(f"end-{name}"),
-                    source=self._of(name),
+                    source=source,
                     target=end.id,
                     role=Role.END,
-                    title=f"after {name} nothing more comes",
+                    title=f"after {name} the flow can end",
                 )
             )
         return [end]
@@ -174,8 +179,12 @@ class _Bundle:
     middle: Middle | None
 
 
-def _last_nodes(flow: Flow, names: Sequence[NodeName]) -> Sequence[NodeName]:
-    """The nodes after which no edge leads on; where there are none, those after which each edge may not fire."""
-    after: Mapping[NodeName, Sequence[Edge]] = flow.edges_from
-    ends = [name for name in names if name in flow.nodes and not after.get(name)]
-    return ends or [name for name in names if all(edge.condition != ALWAYS for edge in after.get(name, ()))]
+def _last_nodes(flow: Flow, names: Iterable[NodeName]) -> Sequence[NodeName]:
+    """The nodes after which nothing is waited for; where there are none, those after which each edge may not fire."""
+    waited = [name for name in names if name in flow.nodes and name not in flow.nowait]
+    ends = [name for name in waited if all(flow.nowait.issuperset(edge.targets) for edge in _after(flow, name))]
+    return ends or [name for name in waited if all(edge.condition != ALWAYS for edge in _after(flow, name))]
+
+
+def _after(flow: Flow, name: NodeName) -> Sequence[Edge]:
+    return flow.edges_from.get(name, ())

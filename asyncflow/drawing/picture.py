@@ -44,6 +44,8 @@ class Box:
     lines: tuple[str, ...] = ()
     path: str = ""
     storage: str | None = None
+    note: str = ""
+    counted: bool = False
     classes: tuple[str, ...] = ()
     within: str = ""
 

@@ -31,21 +31,30 @@ def sign_of_storage(at: Point) -> str:
     )
 
 
-def badge(counts: Mapping[str, int], corner: Point) -> str:
-    """Signs and numbers on the upper right corner of a box."""
-    shown = {state: str(count) for state, count in counts.items() if count}
+def badge(counts: Mapping[str, int], centre: Point, room: float) -> str:
+    """Signs and numbers in a row, made smaller where the room is too narrow."""
+    shown = {state: short(count) for state, count in counts.items() if count}
     if not shown:
         return ""
     widths = {state: _SIGN + width_of(count, _FONT) for state, count in shown.items()}
     width = sum(widths.values()) + _BESIDE * (len(shown) + 1)
-    left, top = round(corner.x + 6 - width, 1), round(corner.y - _HEIGHT / 2, 1)
-    content = f'<rect x="{left:g}" y="{top:g}" width="{width:.1f}" height="{_HEIGHT:g}" rx="{_HEIGHT / 2:g}"/>'
-    x = left + _BESIDE
+    content = f'<rect x="{-width / 2:.1f}" y="{-_HEIGHT / 2:g}" width="{width:.1f}" height="{_HEIGHT:g}" rx="{_HEIGHT / 2:g}"/>'
+    x = _BESIDE - width / 2
     for state, count in shown.items():
-        content += _sign(state, x, top + 4)
-        content += f'<text class="small" x="{x + _SIGN:.1f}" y="{top + 12:.1f}">{count}</text>'
+        content += _sign(state, x, -4)
+        content += f'<text class="small" x="{x + _SIGN:.1f}" y="4">{count}</text>'
         x += widths[state] + _BESIDE
-    return f'<g class="badge">{content}</g>'
+    scale = f" scale({room / width:.2f})" if width > room else ""
+    return f'<g class="badge" transform="translate({centre.x:.1f} {centre.y:.1f}){scale}">{content}</g>'
+
+
+def short(count: int) -> str:
+    """A number in at most four characters, as long as it is below a billion."""
+    for unit, name in ((1_000_000, "M"), (1_000, "k")):
+        if count >= unit:
+            whole = f"{count / unit:.1f}" if count < 10 * unit else str(count // unit)
+            return f"{whole.removesuffix('.0')}{name}"
+    return str(count)
 
 
 def _sign(state: str, x: float, y: float) -> str:

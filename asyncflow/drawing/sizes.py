@@ -19,11 +19,15 @@ FRAME = 14.0
 """The space between a frame and what is in it."""
 BAR = Size(32, 5)
 BAR_TO_LABEL = 5.0
+COUNTS = Size(84, 19)
+"""The room for counts by state; they are made smaller where they need more."""
+STACK = 3.0
+"""How far the second pill of a loop looks out from behind the first."""
 DOUBLE = 3.0
 """The space between the two borders of a sub-flow."""
 
+ABOVE_NAME = 8.0
 _BESIDE_NAME = 14.0
-_ABOVE_NAME = 8.0
 _BESIDE_LABEL = 9.0
 _ABOVE_LABEL = 4.0
 _NARROWEST = 64.0
@@ -42,9 +46,15 @@ def size_of_shape(shape: Shape) -> Size:
         return marker
     lines = lines_of_name(shape)
     widths = [width_of(line, NAME_FONT) for line in lines]
-    height = NAME_LINE * len(lines) + 2 * _ABOVE_NAME
+    height = NAME_LINE * len(lines) + 2 * ABOVE_NAME
     if shape.storage is not None:
         widths.append(STORAGE_ICON + width_of(shape.storage, SMALL_FONT))
+        height += STORAGE_LINE
+    if shape.counted:
+        widths.append(COUNTS.width)
+        height += COUNTS.height
+    if shape.note:
+        widths.append(width_of(shape.note, SMALL_FONT))
         height += STORAGE_LINE
     border = 2 * DOUBLE if shape.kind is Kind.FLOW else 0.0
     return Size(max(_NARROWEST, max(widths) + 2 * _BESIDE_NAME) + border, height + border)
@@ -52,7 +62,8 @@ def size_of_shape(shape: Shape) -> Size:
 
 def size_of_frame(shape: Shape, inside: Size) -> Size:
     heading = max((width_of(line, NAME_FONT) for line in lines_of_name(shape)), default=0.0)
-    return Size(max(inside.width, heading) + 2 * FRAME, inside.height + HEADING * _rows(shape) + FRAME)
+    counts = COUNTS.width if shape.counted else 0.0
+    return Size(max(inside.width, heading + counts) + 2 * FRAME, inside.height + HEADING * _rows(shape) + FRAME)
 
 
 def _rows(shape: Shape) -> float:
@@ -74,7 +85,8 @@ def size_of_middle(middle: Middle) -> Size:
         return BAR
     label = size_of_label(middle.lines)
     above = BAR.height + BAR_TO_LABEL if middle.joins else 0.0
-    return Size(label.width, label.height + above)
+    behind = STACK if middle.foreach else 0.0
+    return Size(label.width + behind, label.height + above + behind)
 
 
 def inlet_of(part: Part) -> float | None:

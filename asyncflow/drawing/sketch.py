@@ -37,8 +37,10 @@ class Shape:
     name: NodeName | None = None
     storage: str | None = None
     nowait: bool = False
-    recursive: bool = False
-    """A sub-flow that this flow is itself a part of."""
+    note: str = ""
+    """A word under the name."""
+    counted: bool = False
+    """Whether there is to be room for how many of its instances are in which state."""
     inner: Sketch | None = None
 
 

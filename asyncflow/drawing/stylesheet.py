@@ -81,6 +81,8 @@ text{font-family:FONT;fill:var(--af-text);stroke:none}
 .name{font-size:13px;text-anchor:middle}
 .frame>.name{text-anchor:start;fill:var(--af-muted)}
 .small{font-size:11px}
+.note{font-size:11px;text-anchor:middle;font-style:italic}
+.node>.note{fill:var(--af-muted)}
 .label .small{text-anchor:middle}
 .line>.stroke{fill:none;stroke:var(--af-line);stroke-width:1.3}
 .line>.head{fill:var(--af-line)}
@@ -92,8 +94,7 @@ text{font-family:FONT;fill:var(--af-text);stroke:none}
 .flow>.border{fill:var(--af-flow);stroke:var(--af-flow-border)}
 .node>.second{fill:none;stroke:var(--af-flow-border);stroke-width:1}
 .frame>.border{fill:var(--af-frame);stroke:var(--af-flow-border)}
-.nowait>.border{stroke-dasharray:5 4}
-.node>.mark{fill:none;stroke:var(--af-muted);stroke-width:1.3}
+.nowait>.border,.nowait>.second{stroke-dasharray:5 4}
 .node>.storage{fill:none;stroke:var(--af-storage);stroke-width:1.1}
 .node>.small{fill:var(--af-storage)}
 .start>.border{fill:var(--af-start)}
@@ -149,6 +150,7 @@ def _declared(palette: Mapping[str, str]) -> str:
 def _rules(extra: str) -> str:
     states = "".join(
         f".node.state-{state}>.border{{fill:var(--af-{colour});stroke:var(--af-{colour}-border)}}\n"
+        f".frame.state-{state}>.border{{fill:var(--af-frame)}}\n"
         f".badge .{state}{{stroke:var(--af-{colour}-border)}}\n"
         f".badge .{state}.disc{{fill:var(--af-{colour}-border)}}\n"
         for state, colour in _STATES.items()

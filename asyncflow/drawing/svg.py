@@ -11,14 +11,17 @@ from asyncflow.drawing.lettering import width_of
 from asyncflow.drawing.picture import Box, Label, Line, Picture, Point, Straight
 from asyncflow.drawing.signs import badge, sign_of_storage
 from asyncflow.drawing.sizes import (
+    ABOVE_NAME,
     BAR,
     BAR_TO_LABEL,
+    COUNTS,
     DOUBLE,
     FRAME,
     NAME_FONT,
     NAME_LINE,
     SMALL_FONT,
     SMALL_LINE,
+    STACK,
     STORAGE_ICON,
     STORAGE_LINE,
 )
@@ -28,7 +31,6 @@ from asyncflow.drawing.stylesheet import ROOT, plain_stylesheet, stylesheet
 
 _ROUND = 8.0
 _HALF_HEAD = 3.6
-_STACK = 3.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -79,8 +81,8 @@ class _Svg:
         classes = [*box.classes, *([f"state-{_word(state.state)}"] if state else [])]
         title = box.title if state is None else f"{box.title}\n{_said(state)}"
         content = "".join((*self._borders(box), *_texts(box)))
-        if state is not None and state.counts:
-            content += badge(state.counts, Point(box.x + box.width, box.y))
+        if state is not None and box.counted:
+            content += _counts(box, state)
         node = f' data-node="{_quoted(box.path)}"' if box.path else ""
         return group(box.id, classes, title, content, node)
 
@@ -114,6 +116,15 @@ def _said(state: NodeState) -> str:
     return f"{state.state}: {counts}" if counts else state.state
 
 
+def _counts(box: Box, state: NodeState) -> str:
+    """In the last line of a box, or at the right of a frame's heading."""
+    if box.kind == "frame":
+        return badge(state.counts, Point(box.x + box.width - COUNTS.width / 2 - 6, box.y + 14), COUNTS.width)
+    border = DOUBLE if box.kind == "flow" else 0.0
+    bottom = box.y + box.height - border - ABOVE_NAME
+    return badge(state.counts, Point(box.x + box.width / 2, bottom - COUNTS.height / 2 + 2), box.width - 16)
+
+
 def _texts(box: Box) -> Iterator[str]:
     """Name and storage, in the middle of a box or at the top of a frame."""
     if box.kind == "frame":
@@ -122,11 +133,14 @@ def _texts(box: Box) -> Iterator[str]:
         return
     if not box.lines:
         return
-    rows = NAME_LINE * len(box.lines) + (STORAGE_LINE if box.storage else 0)
+    rows = NAME_LINE * len(box.lines) + STORAGE_LINE * (bool(box.storage) + bool(box.note))
+    counts = COUNTS.height if box.counted else 0.0
     middle = box.x + box.width / 2
-    y = box.y + (box.height - rows) / 2
+    y = box.y + (box.height - rows - counts) / 2
     for place, line in enumerate(box.lines):
         yield text("name", Point(middle, y + NAME_LINE * place + 12.7), line, NAME_FONT)
+    if box.note:
+        yield text("note", Point(middle, y + rows - 4.5), box.note, SMALL_FONT)
     if box.storage:
         left = middle - (STORAGE_ICON + width_of(box.storage, SMALL_FONT)) / 2
         base = y + NAME_LINE * len(box.lines) + 12.5
@@ -143,10 +157,12 @@ def _label(label: Label) -> str:
         if label.has_bar:
             content.append(f'<path class="stem" d="M{_at(middle, top + BAR.height)}v{number(BAR_TO_LABEL)}"/>')
             top += BAR.height + BAR_TO_LABEL
-        height = label.y + label.height - top
-        if "foreach" in label.classes:
-            content.append(_rect("behind", (label.x + _STACK, top + _STACK, label.width, height), _ROUND + 2))
-        content.append(_rect("border", (label.x, top, label.width, height), _ROUND + 2))
+        stacked = STACK if "foreach" in label.classes else 0.0
+        width, height = label.width - stacked, label.y + label.height - top - stacked
+        if stacked:
+            content.append(_rect("behind", (label.x + stacked, top + stacked, width, height), _ROUND + 2))
+        content.append(_rect("border", (label.x, top, width, height), _ROUND + 2))
+        middle = label.x + width / 2
         first = top + (height - SMALL_LINE * len(label.lines)) / 2 + 10.8
         for place, line in enumerate(label.lines):
             content.append(text("small", Point(middle, first + SMALL_LINE * place), line, SMALL_FONT))
