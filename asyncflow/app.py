@@ -34,6 +34,7 @@ from asyncflow.ports import Broker, Results, Store
 from asyncflow.predicates import BUILT_INS, SELINON_1_4
 from asyncflow.storages import StorageResults
 from asyncflow_celery.wire import CeleryCodec
+from asyncflow_selinon import aliases as selinon_names
 
 WORKER_PLUGIN = "asyncflow_celery.worker"
 
@@ -180,7 +181,11 @@ def task_queues(configuration: Configuration) -> list[str]:
 
 
 def make_importable(settings: Settings) -> None:
-    """Let users' modules be found where they expect it: in the working directory and beside the configuration."""
+    """Let users' modules be found where they expect it: in the working directory and beside the configuration.
+
+    Where the real Selinon is not installed, modules that import it get its names from asyncflow_selinon.
+    """
+    selinon_names.install(first=False)
     folders = [Path.cwd(), *(path if path.is_dir() else path.parent for path in settings.config)]
     for folder in map(str, (folder.resolve() for folder in folders)):
         if folder not in sys.path:
