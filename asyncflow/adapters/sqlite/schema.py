@@ -1,18 +1,13 @@
-"""The schema of the SQLite store: numbered migrations, applied when a dispatcher opens it.
-
-A migration never changes once it has been released: its checksum stands in every store that has it.
-"""
+"""The schema of the SQLite store: numbered migrations, applied when a dispatcher opens it."""
 
 from __future__ import annotations
 
-import hashlib
 import secrets
 import sqlite3
 from collections.abc import Sequence
-from dataclasses import dataclass
-from importlib import resources
 from pathlib import Path
 
+from asyncflow.adapters.migration import Migration, missing, read_migrations
 from asyncflow.errors import StoreError
 
 APPLICATION_ID = 0x61666C77
@@ -21,22 +16,9 @@ APPLICATION_ID = 0x61666C77
 _LEDGER = "CREATE TABLE migrations (number INTEGER PRIMARY KEY, name TEXT NOT NULL, checksum TEXT NOT NULL) STRICT"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Migration:
-    number: int
-    name: str
-    sql: str
-
-    @property
-    def checksum(self) -> str:
-        return hashlib.sha256(self.sql.encode()).hexdigest()
-
-
 def migrations() -> list[Migration]:
     """Every migration that this version knows, in order."""
-    folder = resources.files(__package__).joinpath("migrations")
-    files = sorted((file for file in folder.iterdir() if file.name.endswith(".sql")), key=lambda file: file.name)
-    return [Migration(number=int(file.name[:4]), name=file.name, sql=file.read_text("utf-8")) for file in files]
+    return read_migrations(__package__)
 
 
 def migrate(connection: sqlite3.Connection, path: Path, known: Sequence[Migration]) -> None:
@@ -61,9 +43,9 @@ def migrate(connection: sqlite3.Connection, path: Path, known: Sequence[Migratio
 
 def check(connection: sqlite3.Connection, path: Path, known: Sequence[Migration]) -> None:
     """StoreError unless the schema is exactly what this version reads."""
-    if missing := _missing(connection, path, known):
+    if lacking := _missing(connection, path, known):
         raise StoreError(
-            f"{path} was last used by an older asyncflow: it lacks {missing[0].name}; "
+            f"{path} was last used by an older asyncflow: it lacks {lacking[0].name}; "
             "start the dispatcher on it once, which brings it up to date"
         )
 
@@ -83,20 +65,8 @@ def _missing(connection: sqlite3.Connection, path: Path, known: Sequence[Migrati
     (application_id,) = connection.execute("PRAGMA application_id").fetchone()
     if application_id != APPLICATION_ID:
         raise StoreError(f"{path} is a SQLite database of another program; give another path for the store")
-    by_number = {migration.number: migration for migration in known}
     applied = dict(connection.execute("SELECT number, checksum FROM migrations").fetchall())
-    for number, checksum in sorted(applied.items()):
-        if number not in by_number:
-            raise StoreError(
-                f"{path} was made by a newer asyncflow: it has migration {number}, this one knows "
-                f"{max(by_number)}; upgrade asyncflow, or give another path"
-            )
-        if checksum != by_number[number].checksum:
-            raise StoreError(
-                f"{path} was made with another {by_number[number].name} than this asyncflow has; "
-                "use the release of asyncflow that made it, or give another path"
-            )
-    return [migration for migration in known if migration.number not in applied]
+    return missing(applied, known, path)
 
 
 def _statements(sql: str) -> list[str]:

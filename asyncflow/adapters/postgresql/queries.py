@@ -1,0 +1,92 @@
+"""What a PostgreSQL store is asked: statements, and how their rows are read. Each stands alone: none needs a transaction."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from asyncflow.adapters.rows import ATTEMPT_COLUMNS, HEADER_COLUMNS, Row, of_filter
+from asyncflow.model import journal
+from asyncflow.model.commands import SetTimer
+from asyncflow.model.events import TimerKind
+from asyncflow.model.names import RunId
+from asyncflow.model.snapshot import Snapshot
+from asyncflow.ports import Entry, Outstanding, RunFilter, Tail
+
+JOURNALS = """
+SELECT run_id, facts.version, at, facts FROM runs JOIN facts USING (run)
+WHERE run_id = ANY(%s) ORDER BY run, facts.version
+"""
+TAILS = """
+SELECT run_id, snapshots.version, 0::float8, state, TRUE AS is_snapshot FROM runs JOIN snapshots USING (run)
+WHERE run_id = ANY(%(ids)s)
+UNION ALL
+SELECT run_id, facts.version, at, facts, FALSE FROM runs LEFT JOIN snapshots USING (run)
+JOIN facts ON facts.run = runs.run AND facts.version > coalesce(snapshots.version, 0)
+WHERE run_id = ANY(%(ids)s) ORDER BY 1, is_snapshot DESC, 2
+"""
+RUN_OF = "SELECT task_id, run_id FROM attempts JOIN runs USING (run) WHERE task_id = ANY(%s)"
+VERDICTS = "SELECT task_id, verdict FROM attempts WHERE task_id = ANY(%s) AND verdict IS NOT NULL"
+RESULTS = "SELECT task_id, result FROM attempts WHERE task_id = ANY(%s) AND result IS NOT NULL"
+UNPUBLISHED = f"""
+SELECT {ATTEMPT_COLUMNS} FROM attempts JOIN runs USING (run)
+WHERE published IS NULL AND verdict IS NULL ORDER BY attempt
+"""
+OUTSTANDING = """
+SELECT task_id, run_id, task, due, published FROM attempts JOIN runs USING (run)
+WHERE verdict IS NULL AND due < %s ORDER BY due, attempt
+"""
+OPEN_FLOWS = "SELECT flow, count(*) FROM runs WHERE status IN ('running', 'paused') GROUP BY flow"
+TIMERS = "SELECT run_id, kind, task_id, attempt, due FROM timers JOIN runs USING (run) ORDER BY due"
+HEADER = f"SELECT {HEADER_COLUMNS} FROM runs WHERE run_id = ANY(%s)"
+VERSIONS = "SELECT run_id, version FROM runs WHERE run_id = ANY(%s)"
+TAKE_SLOT = """
+INSERT INTO slots AS taken (name, last) VALUES (%(name)s, %(now)s)
+ON CONFLICT (name) DO UPDATE SET last = greatest(excluded.last, taken.last + %(interval)s) RETURNING last
+"""
+STORED_ENTRIES = """
+SELECT count(*) FROM unnest(%b::text[], %b::bigint[], %b::bytea[]) AS ours (run_id, version, facts)
+JOIN runs USING (run_id) JOIN facts ON facts.run = runs.run AND facts.version = ours.version AND facts.facts = ours.facts
+"""
+
+_UNSAYABLE = re.compile("[\x00\ud800-\udfff]")
+
+
+def headers(which: RunFilter) -> tuple[str, tuple[Any, ...]]:
+    condition, values = of_filter(which)
+    statement = f"SELECT {HEADER_COLUMNS} FROM runs WHERE {condition} ORDER BY started_at DESC, run DESC LIMIT ?"
+    return statement.replace("?", "%s"), (*values, which.limit)
+
+
+def sayable(ids: Iterable[str]) -> list[str]:
+    """Ids that PostgreSQL can hold; no other is stored."""
+    return [one for one in ids if not _UNSAYABLE.search(one)]
+
+
+def to_journals(rows: Iterable[Row], run_ids: Sequence[RunId]) -> dict[RunId, list[Entry]]:
+    found: dict[RunId, list[Entry]] = {run_id: [] for run_id in run_ids}
+    for run_id, version, at, facts in rows:
+        found[run_id].append(Entry(version=version, at=at, facts=journal.decode(facts)))
+    return found
+
+
+def to_tails(rows: Iterable[Row], run_ids: Sequence[RunId]) -> dict[RunId, Tail]:
+    snapshots: dict[RunId, Snapshot] = {}
+    entries: dict[RunId, list[Entry]] = {run_id: [] for run_id in run_ids}
+    for run_id, version, at, content, is_snapshot in rows:
+        if is_snapshot:
+            snapshots[run_id] = Snapshot(run_id=run_id, version=version, state=content)
+        else:
+            entries[run_id].append(Entry(version=version, at=at, facts=journal.decode(content)))
+    return {run_id: Tail(snapshot=snapshots.get(run_id), entries=tuple(entries[run_id])) for run_id in run_ids}
+
+
+def to_outstanding(row: Row) -> Outstanding:
+    task_id, run_id, task, due, published = row
+    return Outstanding(id=task_id, run_id=run_id, task=task, due=due, published_at=published)
+
+
+def to_timer(row: Row) -> SetTimer:
+    run_id, kind, task_id, attempt, due = row
+    return SetTimer(run_id=run_id, kind=TimerKind(kind), due=due, id=task_id or None, attempt=attempt)
