@@ -6,7 +6,8 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -18,6 +19,7 @@ from asyncflow.cli import asyncflow
 ASYNCFLOW = [sys.executable, "-c", "from asyncflow.cli import main; main()"]
 
 TASKS = """
+import os
 import time
 
 from celery import Celery
@@ -37,12 +39,10 @@ def fail(how="on purpose"):
 
 
 @app.task
-def wait(seconds):
-    time.sleep(seconds)
-
-
-def numbers(results, node_args):
-    return list(range(30))
+def wait(file):
+    while not os.path.exists(file):
+        time.sleep(0.02)
+    return "woken"
 """
 
 FLOWS = """
@@ -50,7 +50,7 @@ tasks:
   - {name: Add, celery_task: tasks.add, args: [node_args.x]}
   - {name: Fail, celery_task: tasks.fail, args: []}
   - {name: Mend, celery_task: tasks.add, args: [{value: 1}]}
-  - {name: Wait, celery_task: tasks.wait, args: [{value: 60}]}
+  - {name: Wait, celery_task: tasks.wait, args: [{value: alarm}]}
 flows: [good, bad, mended, long]
 global: {celery_app: "tasks:app"}
 flow-definitions:
@@ -109,13 +109,19 @@ class Project:
         return Done(done.returncode, done.stdout, done.stderr)
 
     def look(self, *args: str) -> Done:
-        """Run a command that only reads, in this process: that is quicker. The working directory must be the folder."""
-        done = CliRunner().invoke(asyncflow, args)
+        """Run a command that runs no tasks itself, in this process: that is quicker."""
+        ours = {name: value for name, value in self.environ.items() if name.startswith("ASYNCFLOW_")}
+        done = CliRunner().invoke(asyncflow, args, env=ours)
         return Done(done.exit_code, done.stdout, done.stderr)
 
-    def begin(self, *args: str) -> subprocess.Popen[str]:
-        """Start a command; what it writes can be read while it runs."""
-        return subprocess.Popen(
+    def wake(self) -> None:
+        """Let the tasks of `long` end."""
+        (self.folder / "alarm").touch()
+
+    @contextmanager
+    def begin(self, *args: str) -> Iterator[subprocess.Popen[str]]:
+        """Start a command; what it writes can be read while it runs. It is killed if it has not ended in the end."""
+        child = subprocess.Popen(
             [*ASYNCFLOW, *args],
             cwd=self.folder,
             env=self.environ,
@@ -123,6 +129,11 @@ class Project:
             stderr=subprocess.PIPE,
             text=True,
         )
+        with child:
+            try:
+                yield child
+            finally:
+                child.kill()
 
 
 def read_until(child: subprocess.Popen[str], words: str) -> str:

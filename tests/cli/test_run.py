@@ -110,10 +110,10 @@ def test_ids_that_are_unknown_or_fit_several_runs_have_their_own_exit_codes(proj
 
 @pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGTERM])
 def test_an_interrupt_leaves_the_run_open_and_says_how_to_go_on(project: Project, how: signal.Signals) -> None:
-    child = project.begin("run", "long", "--run-id", "night")
-    read_until(child, "started")
-    child.send_signal(how)
-    out, err = child.communicate(timeout=20)
+    with project.begin("run", "long", "--run-id", "night") as child:
+        read_until(child, "started")
+        child.send_signal(how)
+        out, err = child.communicate(timeout=20)
     assert child.returncode == 130
     assert out == ""
     assert "run night is open" in err
@@ -123,25 +123,20 @@ def test_an_interrupt_leaves_the_run_open_and_says_how_to_go_on(project: Project
 
 
 def test_a_store_in_use_is_a_conflict(project: Project) -> None:
-    child = project.begin("run", "long")
-    read_until(child, "started")
-    done = project.run("run", "bad")
-    child.kill()
-    child.communicate()
+    with project.begin("run", "long") as child:
+        read_until(child, "started")
+        done = project.run("run", "bad")
     assert done.code == 4
     assert "end that one first" in done.err
 
 
 def test_a_run_goes_on_under_its_id(project: Project) -> None:
-    child = project.begin("run", "long", "--run-id", "night")
-    read_until(child, "started")
-    child.kill()
-    child.communicate()
-    tasks = project.folder / "tasks.py"
-    tasks.write_text(tasks.read_text().replace("time.sleep(seconds)", "return seconds"))
+    with project.begin("run", "long", "--run-id", "night") as child:
+        read_until(child, "started")
+    project.wake()
     done = project.run("run", "long", "--run-id", "night", "--json")
     assert done.code == 0, done.err
-    assert done.json["nodes"][0]["result"] == 60
+    assert done.json["nodes"][0]["result"] == "woken"
 
 
 @pytest.mark.parametrize(("environ", "is_lively"), [({}, True), ({"NO_COLOR": "1"}, False)])

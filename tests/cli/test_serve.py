@@ -1,0 +1,105 @@
+"""`serve`, `worker` and what asks them, over a real broker."""
+
+from __future__ import annotations
+
+import json
+import signal
+from collections.abc import Iterator
+
+import pytest
+
+from tests.cli.project import Project, read_until
+from tests.servers import RabbitServer, free_port
+
+
+@pytest.fixture(scope="module")
+def kitchen(rabbit: RabbitServer, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Project]:
+    """A project with a dispatcher and a worker at work."""
+    url = rabbit.add_vhost("kitchen")
+    project = Project(tmp_path_factory.mktemp("kitchen"), {"ASYNCFLOW_BROKER_URL": url})
+    with project.begin("serve") as dispatcher, project.begin("worker", "--", "--pool", "threads", "-c", "2") as worker:
+        read_until(dispatcher, "dispatching")
+        read_until(worker, " ready.")
+        yield project
+        project.wake()
+        for child in (worker, dispatcher):
+            child.send_signal(signal.SIGTERM)
+            _, err = child.communicate(timeout=20)
+            assert child.returncode == 0, err
+
+
+def test_a_run_is_watched_from_afar(kitchen: Project) -> None:
+    done = kitchen.run("run", "good", "--node-args", '{"x": 2}', "--json")
+    assert done.code == 0, done.err
+    assert done.json["nodes"][0]["result"] == {"sum": 3}
+    assert "succeeded  Add" in done.err
+
+
+def test_start_prints_the_id_and_status_and_list_ask_the_dispatcher(kitchen: Project) -> None:
+    started = kitchen.look("start", "good", "--node-args", '{"x": 1}', "--run-id", "one")
+    assert (started.code, started.out, started.err) == (0, "one\n", "")
+    waited = kitchen.look("start", "good", "--node-args", '{"x": 1}', "--run-id", "one", "--wait", "--json")
+    assert waited.json["state"] == "succeeded"
+    assert kitchen.look("status", "one", "--json").json == waited.json
+    assert "one" in [run["run_id"] for run in kitchen.look("list", "--json", "--state", "succeeded").json["runs"]]
+
+
+def test_start_and_wait_end_as_the_run_does(kitchen: Project) -> None:
+    done = kitchen.look("start", "bad", "--wait", "-q")
+    assert done.code == 1
+    assert done.err == ""
+
+
+def test_runs_are_cancelled_and_what_cannot_be_is_told(kitchen: Project) -> None:
+    assert kitchen.look("start", "long", "--run-id", "night").code == 0
+    done = kitchen.look("cancel", "nig", "absent", "--reason", "tired", "--json")
+    assert done.code == 3
+    assert done.json == {"runs": [{"run_id": "night", "flow": "long", "state": "cancelled"}]}
+    assert "no run has the id 'absent'" in done.err
+    assert kitchen.look("start", "long", "--run-id", "night", "--wait").code == 1
+
+
+def test_an_interrupted_watcher_leaves_the_run_to_the_dispatcher(kitchen: Project) -> None:
+    with kitchen.begin("run", "long", "--run-id", "far") as child:
+        read_until(child, "started")
+        child.send_signal(signal.SIGINT)
+        _, err = child.communicate(timeout=20)
+    assert child.returncode == 130
+    assert "run far goes on" in err
+    assert kitchen.look("status", "far", "--json").json["state"] == "running"
+    assert kitchen.look("cancel", "far").code == 0
+
+
+def test_what_the_dispatcher_refuses_has_its_exit_code(kitchen: Project) -> None:
+    assert kitchen.look("start", "absent").code == 3
+    assert kitchen.look("start", "good").code == 2
+    assert kitchen.look("status", "absent").code == 3
+
+
+def test_a_broker_that_is_away_is_one_line(project: Project) -> None:
+    url = f"amqp://guest:secret@127.0.0.1:{free_port()}/"
+    for command in (["serve"], ["start", "good"], ["list"]):
+        done = project.look(*command, "--broker", url)
+        assert done.code == 5
+        assert done.err.startswith("error: ")
+        assert done.err.count("\n") == 2  # and the hint
+        assert "secret" not in done.err
+
+
+def test_the_log_of_a_dispatcher_can_be_json(project: Project, vhost: str) -> None:
+    with project.begin("serve", "--broker", vhost, "--log-format", "json") as child:
+        line = read_until(child, "dispatching").splitlines()[-1]
+        child.send_signal(signal.SIGTERM)
+        child.communicate(timeout=20)
+    assert child.returncode == 0
+    told = json.loads(line)
+    assert told["event"].startswith("dispatching")
+    assert {"at", "level", "logger"} <= told.keys()
+
+
+def test_a_worker_without_a_broker_and_without_an_app_is_refused(project: Project) -> None:
+    flows = project.folder / "flows.yaml"
+    flows.write_text(flows.read_text().replace('global: {celery_app: "tasks:app"}\n', ""))
+    done = project.look("worker", "-c", str(flows))
+    assert done.code == 2
+    assert "worker needs a broker" in done.err
