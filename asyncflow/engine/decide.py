@@ -105,15 +105,13 @@ def _succeed(step: Step, id: TaskId, fact: f.NodeSucceeded) -> None:
     if not node.waited or step.run.status.is_terminal:
         return
     if step.flow.node_args_from_first and is_first_of_run and not step.run.waited and node.edge is not None:
-        _replace_node_args(step, node.name, id, node.edge)
+        _replace_node_args(step, node.name, id)
     fire_edges_of(step, node.name, id, is_first=is_first)
     _settle(step)
 
 
-def _replace_node_args(step: Step, name: NodeName, id: TaskId, edge: int) -> None:
-    """R18: when a starting task finishes alone, never from its fallback."""
-    if step.flow.edges[edge].sources:
-        return
+def _replace_node_args(step: Step, name: NodeName, id: TaskId) -> None:
+    """R18: when the starting task finishes alone, never from its fallback."""
     result = step.ask(ResultOf(step.flow.name, name, id))
     if result is not UNANSWERED:
         step.record(f.NodeArgsReplaced(node_args=result))

@@ -160,6 +160,16 @@ def test_r28_q10_an_eager_failure_fails_the_run_at_once(eager: object) -> None:
     assert run.pending == ()  # and nothing follows
 
 
+def test_r28_failures_after_an_eager_one_change_nothing_any_more() -> None:
+    sim, run = started("-> A B C", eager_failures=["A", "C"], failures=[fallback("B", "F")])
+    sim.fail("A")
+    error = run.error
+    sim.fail("B")
+    sim.fail("C")
+    assert (run.error, run.pending) == (error, ())
+    assert len(facts_of(run, f.RunFailed)) == 1
+
+
 def test_q9_successes_told_with_an_eager_failure_are_finished_and_not_active() -> None:
     sim, run = started("-> A B", eager_failures=["B"])
     (a,), (b,) = ids(run, "A"), ids(run, "B")

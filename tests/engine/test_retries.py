@@ -70,6 +70,19 @@ def test_r30_what_an_eager_failure_leaves_behind_is_superseded_by_the_new_attemp
     assert (forgotten.ids, forgotten.verdict) == (tuple(b), "superseded")
 
 
+def test_r30_a_new_attempt_of_a_flow_begins_with_nothing_finished() -> None:
+    sim, run = started("-> A B", "A B -> C", max_retry=1)
+    for attempt in (1, 2):
+        sim.succeed("A")
+        assert "C" not in pending(run)
+        sim.succeed("B")
+        assert pending(run) == ["C"]
+        if attempt == 1:
+            sim.fail("C")
+            sim.advance(0)
+    assert len(run.finished["A"]) == 1
+
+
 def test_r30_fallbacks_come_before_a_retry_of_the_flow() -> None:
     sim, run = started("-> A", failures=[fallback("A", "F")], max_retry=1)
     sim.fail("A")
@@ -222,6 +235,15 @@ def test_r32_a_task_that_is_lost_again_and_again_fails() -> None:
         assert pending(run) == ["A"]
     sim.lose("A")
     assert run.status is Status.FAILED
+
+
+def test_r32_failures_of_the_task_itself_do_not_count_as_lost_attempts() -> None:
+    sim, run = started("-> A", tasks={"A": {"max_retry": 5}})
+    for _ in range(4):
+        sim.fail("A")
+    sim.lose("A")
+    assert one(run, "A").attempt == 6
+    assert one(run, "A").countdown < 1
 
 
 def test_r32_lost_tasks_that_must_not_run_twice_fail_at_once() -> None:
