@@ -7,10 +7,10 @@ import logging
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 
-from aio_pika.abc import AbstractConnection
+from aio_pika.abc import AbstractChannel, AbstractConnection
 from aiormq import exceptions as refused
 from aiormq import spec
-from aiormq.abc import AbstractChannel
+from aiormq.channel import Channel
 
 from asyncflow.adapters.amqp_connection import FOREIGN_ERRORS, Broken, is_stray
 from asyncflow.ports import Message, Published
@@ -31,7 +31,7 @@ class Publisher:
         self._known_exchanges = frozenset({"", own_exchange})
         self._confirm_seconds = confirm_seconds
         self._connection: AbstractConnection | None = None
-        self._channel: AbstractChannel | None = None
+        self._channel: Channel | None = None
         self._broken: Broken | None = None
         self._attached = asyncio.Event()
         self._window = asyncio.Semaphore(_IN_FLIGHT)
@@ -43,7 +43,7 @@ class Publisher:
         channel = await connection.channel(publisher_confirms=True, on_return_raises=True)
         channel.close_callbacks.add(lambda *_: broken())
         self._connection, self._broken = connection, broken
-        self._channel = await channel.get_underlay_channel()
+        self._channel = await _raw(channel)
         self._attached.set()
 
     def detach(self) -> None:
@@ -90,7 +90,7 @@ class Publisher:
                 return Published.UNKNOWN
             try:
                 async with self._deadline(), connection.channel(on_return_raises=True) as channel:
-                    return await self._outcome(await channel.get_underlay_channel(), message)
+                    return await self._outcome(await _raw(channel), message)
             except (*FOREIGN_ERRORS, asyncio.CancelledError) as exc:
                 if isinstance(exc, asyncio.CancelledError) and not is_stray(exc):
                     raise
@@ -106,7 +106,7 @@ class Publisher:
             finally:
                 self._deadlines.discard(deadline)
 
-    async def _outcome(self, channel: AbstractChannel, message: Message) -> Published:
+    async def _outcome(self, channel: Channel, message: Message) -> Published:
         broken = self._broken
         try:
             async with self._deadline():
@@ -130,6 +130,13 @@ class Publisher:
         except Exception as exc:  # noqa: BLE001  (each message has an outcome, also one that cannot be encoded)
             return _refusal(exc)
         return Published.CONFIRMED
+
+
+async def _raw(channel: AbstractChannel) -> Channel:
+    """The channel of aiormq: only it can publish without waiting for the socket after each message."""
+    raw = await channel.get_underlay_channel()
+    assert isinstance(raw, Channel), f"aio-pika gave a {type(raw).__name__}"
+    return raw
 
 
 def _refusal(exc: Exception) -> Published:

@@ -8,6 +8,7 @@ run, and need not know who serves that.
 from __future__ import annotations
 
 import zlib
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from aio_pika.abc import AbstractChannel, AbstractConnection
@@ -75,7 +76,7 @@ async def declare_exchange(channel: RawChannel, name: str) -> None:
     await channel.exchange_declare(name, exchange_type="direct", durable=True)
 
 
-async def _declare_queue(connection: AbstractConnection, name: str, arguments: dict[str, str | int]) -> None:
+async def _declare_queue(connection: AbstractConnection, name: str, arguments: Mapping[str, str | int]) -> None:
     """Take the queue as it is, or make a quorum queue, or where the broker has none, a classic one.
 
     A refused declaration closes its channel, so each goes over its own.
@@ -103,6 +104,6 @@ async def _exists(connection: AbstractConnection, name: str) -> bool:
         return True
 
 
-async def _declare(channel: AbstractChannel, name: str, arguments: dict[str, str | int]) -> None:
+async def _declare(channel: AbstractChannel, name: str, arguments: Mapping[str, str | int]) -> None:
     raw = await channel.get_underlay_channel()
     await raw.queue_declare(name, durable=True, arguments=dict(arguments))

@@ -14,17 +14,16 @@ from pamqp.header import ContentHeader
 UNREADABLE_HEADER = "asyncflow_unreadable"
 
 
-class _TolerantHeader(ContentHeader):
-    def unmarshal(self, data: bytes) -> None:
-        try:
-            _strictly(self, data)
-        except Exception as exc:  # noqa: BLE001  (whatever a decoder stumbles over)
-            self.properties = Basic.Properties(headers={UNREADABLE_HEADER: f"{type(exc).__name__}: {exc}"})
-
-
 _strictly = ContentHeader.unmarshal
+
+
+def _tolerantly(header: ContentHeader, data: bytes) -> None:
+    try:
+        _strictly(header, data)
+    except Exception as exc:  # noqa: BLE001  (whatever a decoder stumbles over)
+        header.properties = Basic.Properties(headers={UNREADABLE_HEADER: f"{type(exc).__name__}: {exc}"})
 
 
 def tolerate_unreadable_properties() -> None:
     """Let every connection of this process live through such messages. Calling it again changes nothing."""
-    ContentHeader.unmarshal = _TolerantHeader.unmarshal  # type: ignore[method-assign]  # see the docstring of this file
+    ContentHeader.unmarshal = _tolerantly  # type: ignore[assignment, method-assign]  # see the docstring of this file
