@@ -11,6 +11,7 @@ from asyncflow.cli.options import (
     BROKER,
     CONFIG,
     Where,
+    embedded_options,
     gathered,
     line_options,
     log_options,
@@ -38,7 +39,7 @@ def asyncflow() -> None:
 @click.argument("flow")
 @where_options
 @wish_options
-@click.option("-A", "--app", default="", metavar="APP", help="Embedded: your Celery app, such as proj.celery:app.")
+@embedded_options
 @output_options
 @later("asyncflow.cli.run:run")
 def run() -> None:
@@ -58,6 +59,15 @@ def run() -> None:
 @later("asyncflow.cli.run:start")
 def start() -> None:
     """Ask a dispatcher to start FLOW; print the id of the run once its start is durable."""
+
+
+@asyncflow.command()
+@click.argument("run")
+@line_options
+@output_options
+@later("asyncflow.cli.run:watch_run")
+def watch() -> None:
+    """Watch RUN until it is over, and end with its outcome."""
 
 
 @asyncflow.command()

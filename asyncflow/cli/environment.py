@@ -11,16 +11,21 @@ from typing import TypeVar
 import anyio
 
 from asyncflow.app import Settings, settings_from
-from asyncflow.cli.options import Where
+from asyncflow.cli.options import Embedded, Where
 from asyncflow.errors import RequestError
 
 T = TypeVar("T")
 
 
-def settings_of(where: Where, *, celery_app: str = "") -> Settings:
+def settings_of(where: Where, embedded: Embedded | None = None) -> Settings:
     """The environment's settings, with what was typed in their place."""
     return settings_from(
-        os.environ, config=where.config, broker_url=where.broker, store_url=where.store, celery_app=celery_app
+        os.environ,
+        config=where.config,
+        broker_url=where.broker,
+        store_url=where.store,
+        celery_app=embedded.app if embedded else "",
+        concurrency=embedded.concurrency if embedded else None,
     )
 
 

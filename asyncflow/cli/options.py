@@ -36,6 +36,14 @@ class Wish:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Embedded:
+    """How the worker in this process is to be."""
+
+    app: str = ""
+    concurrency: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Output:
     """How to tell it."""
 
@@ -119,6 +127,12 @@ wish_options = gathered(
     click.option("--run-subsequent", is_flag=True, help="With --only: run what follows the tasks too."),
     click.option("--label", multiple=True, metavar="NAME=VALUE", callback=_labels, help="Mark the run; repeatable."),
     click.option("--run-id", metavar="ID", help="Give the run its id; the same id again is the same run."),
+)
+embedded_options = gathered(
+    Embedded,
+    "embedded",
+    click.option("-A", "--app", default="", metavar="APP", help="Embedded: your Celery app, such as proj.celery:app."),
+    click.option("--concurrency", type=click.IntRange(min=1), metavar="N", help="Embedded: tasks at a time; 4."),
 )
 where_options = gathered(Where, "where", CONFIG, BROKER, STORE)
 line_options = gathered(Where, "where", BROKER)

@@ -66,11 +66,16 @@ class LiveTree:
     def __init__(self, console: Console) -> None:
         self._console = console
         self._board: Board | None = None
-        # No thread of rich's: it would read the board while it changes.
-        self._live = Live(console=console, auto_refresh=False, transient=True, get_renderable=self._picture)
+        # No thread of rich's: it would read the board while it changes. Standard output is left to data.
+        self._live = Live(
+            console=console,
+            auto_refresh=False,
+            transient=True,
+            redirect_stdout=False,
+            get_renderable=self._picture,
+        )
 
     def __enter__(self) -> Self:
-        self._live.start()
         return self
 
     def __exit__(
@@ -83,14 +88,16 @@ class LiveTree:
 
     def moved(self, board: Board, changes: Iterable[Change]) -> None:
         self._board = board
+        self._live.start()
 
     def tick(self) -> None:
-        self._live.refresh()
+        if self._board is not None:
+            self._live.refresh()
 
     def _picture(self) -> Lines:
         board = self._board
         if board is None:
-            return Lines(Text("starting", "dim"))
+            return Lines()
         now, width, room = time.time(), self._console.width, self._console.height - 2
         rows = rows_of(board, now, depth=1)
         if len(rows) > room:

@@ -1,4 +1,4 @@
-"""`run` and `start`: a run begins, and is watched to its end."""
+"""`run`, `start` and `watch`: a run begins, and is watched to its end."""
 
 from __future__ import annotations
 
@@ -13,9 +13,10 @@ from asyncflow.app import Settings, connecting
 from asyncflow.cli.console import print_json, talk_console
 from asyncflow.cli.environment import in_loop, settings_of, settings_with_broker, terminated_as_interrupted
 from asyncflow.cli.exits import Exit
+from asyncflow.cli.group import say
 from asyncflow.cli.logs import logs_on
 from asyncflow.cli.node_args import read_node_args
-from asyncflow.cli.options import Output, Where, Wish, retyped
+from asyncflow.cli.options import Embedded, Output, Where, Wish, retyped
 from asyncflow.cli.progress import progress_on
 from asyncflow.cli.summary import exit_of_run, summarize
 from asyncflow.cli.watch import watch
@@ -24,17 +25,24 @@ from asyncflow.client import Client, RunHandle
 from asyncflow.model.names import Json
 
 
-def run(flow: str, where: Where, wish: Wish, app: str, output: Output) -> int:
+def run(flow: str, where: Where, wish: Wish, embedded: Embedded, output: Output) -> int:
     """The body of `asyncflow run`."""
-    settings = settings_of(where, celery_app=app)
-    return Session(settings, where, Start.of(flow, wish), output).run()
+    session = Session(settings_of(where, embedded), where, output)
+    return session.watch(Start.of(flow, wish))
 
 
 def start(flow: str, where: Where, wish: Wish, wait: bool, output: Output) -> int:
     """The body of `asyncflow start`."""
     settings = settings_with_broker(where, "start", "`asyncflow run` runs a flow in this process")
-    session = Session(settings, where, Start.of(flow, wish), output)
-    return session.run(announce=not output.json) if wait else session.start()
+    session = Session(settings, where, output)
+    begun = Start.of(flow, wish)
+    return session.watch(begun, announce=not output.json) if wait else session.start(begun)
+
+
+def watch_run(run: str, where: Where, output: Output) -> int:
+    """The body of `asyncflow watch`."""
+    settings = settings_with_broker(where, "watch", "`asyncflow status` reads the store of a run without one")
+    return Session(settings, where, output).watch(Known(run_id=run))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,70 +74,81 @@ class Start:
         )
 
 
-class Session:
-    """One command's run."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Known:
+    """A run that was started before, by its id or a beginning of it."""
 
-    def __init__(self, settings: Settings, where: Where, start: Start, output: Output) -> None:
+    run_id: str
+
+    async def ask(self, client: Client) -> RunHandle:
+        return client.run(self.run_id)
+
+
+class Session:
+    """One command's conversation about one run."""
+
+    def __init__(self, settings: Settings, where: Where, output: Output) -> None:
         self._settings = settings
         self._where = where
-        self._start = start
         self._output = output
         self._console = talk_console()
-        self._started = False
+        self._begun = False
 
-    def start(self) -> int:
+    def start(self, start: Start) -> int:
         """Start only."""
 
         async def main() -> None:
             async with connecting(self._settings) as client:
-                await self._start.ask(client)
+                await start.ask(client)
 
         with logs_on(self._console, self._output):
             in_loop(main)
-        self._announce()
+        if self._output.json:
+            print_json({"run_id": start.run_id})
+        else:
+            click.echo(start.run_id)
         return Exit.OK
 
-    def run(self, *, announce: bool = False) -> int:
-        """Start, watch, and tell the end."""
+    def watch(self, what: Start | Known, *, announce: bool = False) -> int:
+        """Start it if need be, watch, and tell the end."""
         progress = progress_on(self._console, quiet=self._output.quiet)
 
         async def main() -> Mapping[str, Json]:
             async with connecting(self._settings) as client:
-                handle = await self._start.ask(client)
-                self._started = True
+                handle = await what.ask(client)
+                self._begun = True
                 if announce:
-                    self._announce()
+                    click.echo(handle.id)
                 return await watch(handle, progress)
 
         try:
             with terminated_as_interrupted(), logs_on(self._console, self._output), progress:
                 report = in_loop(main)
         except KeyboardInterrupt:
-            return self._interrupted()
+            return self._interrupted(what)
         if self._output.json:
             print_json(report)
         if not self._output.quiet:
-            next_command = f"asyncflow status {short(self._start.run_id)}{retyped(self._where, 'broker', 'store')}"
-            summarize(report, self._console, next_command=next_command, traceback=self._output.verbose > 0)
+            summarize(
+                report,
+                self._console,
+                next_command=self._status(report["run_id"]),
+                traceback=self._output.verbose > 0,
+            )
         return exit_of_run(report)
 
-    def _announce(self) -> None:
-        if self._output.json:
-            print_json({"run_id": self._start.run_id})
+    def _interrupted(self, what: Start | Known) -> int:
+        run_id = what.run_id
+        if not self._begun:
+            said = "interrupted before the run began"
+        elif self._settings.broker_url or isinstance(what, Known):
+            said = f"interrupted: run {run_id} goes on\nhint: to look at it: {self._status(run_id)}"
         else:
-            click.echo(self._start.run_id)
-
-    def _interrupted(self) -> int:
-        if not self._started:
-            click.echo("interrupted before the run began", err=True)
-            return Exit.INTERRUPTED
-        run_id = self._start.run_id
-        status = f"asyncflow status {short(run_id)}{retyped(self._where, 'broker', 'store')}"
-        if self._settings.broker_url:
-            said = f"interrupted: run {run_id} goes on\nhint: to look at it: {status}"
-        else:
-            again = f"asyncflow run {shlex.quote(self._start.flow)} --run-id {run_id}"
+            again = f"asyncflow run {shlex.quote(what.flow)} --run-id {shlex.quote(run_id)}"
             again += retyped(self._where, "config", "store")
             said = f"interrupted: run {run_id} is open, and stands still\nhint: to go on with it: {again}"
-        click.echo(said, err=True)
+        say(said)
         return Exit.INTERRUPTED
+
+    def _status(self, run_id: str) -> str:
+        return f"asyncflow status {shlex.quote(short(run_id))}{retyped(self._where, 'broker', 'store')}"

@@ -12,7 +12,7 @@ from typing import Protocol
 from rich.console import Console
 from rich.text import Text
 
-from asyncflow.app import Settings, connecting, open_store
+from asyncflow.app import connecting, open_store
 from asyncflow.cli.board import Board
 from asyncflow.cli.console import data_console, print_json, talk_console
 from asyncflow.cli.environment import in_loop, settings_of
@@ -34,7 +34,7 @@ def status(run: str, where: Where, output: Output) -> int:
     """The body of `asyncflow status`."""
 
     async def main() -> Mapping[str, Json]:
-        async with _looking(settings_of(where)) as view:
+        async with _looking(where) as view:
             return await view.report(run)
 
     with logs_on(talk_console(), output):
@@ -50,7 +50,7 @@ def list_runs(flow: str | None, state: str | None, limit: int, where: Where, out
     """The body of `asyncflow list`."""
 
     async def main() -> Sequence[Mapping[str, Json]]:
-        async with _looking(settings_of(where)) as view:
+        async with _looking(where) as view:
             return await view.list(flow, state, limit)
 
     with logs_on(talk_console(), output):
@@ -72,9 +72,13 @@ class _View(Protocol):
 
 
 @asynccontextmanager
-async def _looking(settings: Settings) -> AsyncIterator[_View]:
-    """A dispatcher where a broker is named; else the store, which may be in use by another process."""
-    if settings.broker_url:
+async def _looking(where: Where) -> AsyncIterator[_View]:
+    """A dispatcher where a broker is named; else the store, which may be in use by another process.
+
+    A store that was typed wins over a broker that the environment names.
+    """
+    settings = settings_of(where)
+    if settings.broker_url and (where.broker or not where.store):
         async with connecting(settings) as client:
             yield _ByDispatcher(client)
         return

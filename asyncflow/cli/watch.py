@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping
+from dataclasses import dataclass
 
 import anyio
 
@@ -17,16 +18,21 @@ _log = logging.getLogger("asyncflow.watch")
 
 _FRAME = 0.125
 """Seconds between two pictures."""
-_FIRST_ANSWER = 10.0
-_SILENCE = 30.0
-"""A dispatcher that was replaced does not know who watched: ask again after so long without a change."""
 
 
-async def watch(run: RunHandle, progress: Progress) -> Mapping[str, Json]:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Patience:
+    """Seconds. A dispatcher that was replaced does not know who watched: ask again after so long a silence."""
+
+    first_answer: float = 10.0
+    silence: float = 30.0
+
+
+async def watch(run: RunHandle, progress: Progress, patience: Patience | None = None) -> Mapping[str, Json]:
     """The report of the run when it is over. Raises NoDispatcherError, UnknownRunError."""
     async with anyio.create_task_group() as group:
         group.start_soon(_tick, progress)
-        report = await Watch(run, progress).until_over()
+        report = await Watch(run, progress, patience or Patience()).until_over()
         group.cancel_scope.cancel()
     return report
 
@@ -34,7 +40,8 @@ async def watch(run: RunHandle, progress: Progress) -> Mapping[str, Json]:
 class Watch:
     """The conversation with the dispatcher, taken up again where it breaks off."""
 
-    def __init__(self, run: RunHandle, progress: Progress) -> None:
+    def __init__(self, run: RunHandle, progress: Progress, patience: Patience) -> None:
+        self._patience = patience
         self._run = run
         self._progress = progress
         self._board: Board | None = None
@@ -52,11 +59,11 @@ class Watch:
     async def _listen(self) -> Mapping[str, Json] | None:
         """One conversation; None when nothing has been heard for long."""
         self._answered = False
-        with anyio.CancelScope(deadline=anyio.current_time() + _FIRST_ANSWER) as patience:
+        with anyio.CancelScope(deadline=anyio.current_time() + self._patience.first_answer) as scope:
             async with self._run.changes() as answers:
                 async for message in answers:
                     self._answered = True
-                    patience.deadline = anyio.current_time() + _SILENCE
+                    scope.deadline = anyio.current_time() + self._patience.silence
                     self._take(message)
                     if message.get("ended"):
                         report: Mapping[str, Json] = message["run"]
@@ -77,7 +84,7 @@ class Watch:
 
     def _note_silence(self) -> None:
         if self._board is None:
-            raise NoDispatcherError(f"run {self._run.id} goes on without being watched", _FIRST_ANSWER)
+            raise NoDispatcherError(f"run {self._run.id} goes on without being watched", self._patience.first_answer)
         if not self._answered:
             _log.warning("no dispatcher answers; the run goes on when one serves again")
 

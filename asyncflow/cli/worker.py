@@ -10,14 +10,14 @@ from typing import NoReturn
 
 from asyncflow.app import WORKER_PLUGIN, Settings, load_configuration, task_queues
 from asyncflow.cli.environment import settings_of
-from asyncflow.cli.options import Where
+from asyncflow.cli.options import Embedded, Where
 from asyncflow.errors import RequestError
 from asyncflow.model.flow import Configuration
 
 
 def worker(where: Where, app: str, queues: str, celery_args: tuple[str, ...]) -> NoReturn:
     """The body of `asyncflow worker`."""
-    settings = settings_of(where, celery_app=app)
+    settings = settings_of(where, Embedded(app=app))
     configuration = load_configuration(settings).configuration
     command = [sys.executable, "-m", "celery", *_arguments(settings, configuration, queues), *celery_args]
     sys.stdout.flush()

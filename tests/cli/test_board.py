@@ -9,6 +9,7 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 import anyio
+import click
 import pytest
 from rich.console import Console
 
@@ -18,12 +19,13 @@ from asyncflow.cli.board import Board
 from asyncflow.cli.progress import LiveTree, PlainLines, Silence
 from asyncflow.cli.summary import summarize
 from asyncflow.cli.tree import drawn, rows_of
-from asyncflow.cli.watch import watch
+from asyncflow.cli.watch import Patience, watch
 from asyncflow.client import Client
 from asyncflow.config import load_mapping
 from asyncflow.dispatcher.dispatcher import Dispatcher, Surroundings
-from asyncflow.errors import UnknownRunError
+from asyncflow.errors import NoDispatcherError, UnknownRunError
 from asyncflow.model.names import Json
+from asyncflow.model.requests import Request
 from asyncflow.predicates import BUILT_INS
 from asyncflow.testing.broker import MemoryBroker
 from asyncflow_celery.wire import CeleryCodec
@@ -172,6 +174,43 @@ async def test_an_unknown_run_cannot_be_watched() -> None:
     assert caught.group_contains(UnknownRunError)
 
 
+class Line:
+    """Fulfils `ports.Line` as dispatchers do that come and go: each conversation brings its answers, then silence."""
+
+    def __init__(self, *conversations: list[dict[str, Json]]) -> None:
+        self._conversations = list(conversations)
+        self.asked = 0
+
+    @asynccontextmanager
+    async def answers(self, request: Request) -> AsyncIterator[AsyncIterator[dict[str, Json]]]:
+        self.asked += 1
+        told = self._conversations.pop(0)
+
+        async def speak() -> AsyncIterator[dict[str, Json]]:
+            for answer in told:
+                yield answer
+            await anyio.sleep_forever()
+
+        yield speak()
+
+
+HASTE = Patience(first_answer=0.05, silence=0.05)
+
+
+async def test_watching_is_taken_up_again_after_a_silence() -> None:
+    line = Line([{"run": failed([])}], [], [{"run": failed([]), "ended": True}])
+    with anyio.fail_after(5):
+        report = await watch(Client(line).run("r"), Silence(), HASTE)
+    assert report["state"] == "failed"
+    assert line.asked == 3
+
+
+async def test_a_dispatcher_that_never_answers_ends_the_watching() -> None:
+    with pytest.raises(ExceptionGroup) as caught:
+        await watch(Client(Line([])).run("r"), Silence(), HASTE)
+    assert caught.group_contains(NoDispatcherError, match="run r goes on without being watched")
+
+
 # --- As lines ---------------------------------------------------------------------------------------------------------
 
 
@@ -229,6 +268,27 @@ async def test_on_a_terminal_the_tree_is_left_on_the_screen() -> None:
     assert last.count("dinner") == 2
     assert "✓" in last
     assert "\x1b[?25h" in out.getvalue(), "the cursor comes back"
+
+
+async def test_a_live_tree_leaves_standard_output_to_data(capsys: pytest.CaptureFixture[str]) -> None:
+    live = LiveTree(Console(file=io.StringIO(), force_terminal=True, width=80, height=24))
+    with live:
+        live.moved(Board(failed([])), [])
+        live.tick()
+        click.echo("data")
+    assert capsys.readouterr().out == "data\n"
+
+
+async def test_a_live_tree_keeps_to_the_height_of_its_terminal() -> None:
+    out = io.StringIO()
+    live = LiveTree(Console(file=out, force_terminal=True, width=80, height=10))
+    with live:
+        live.moved(Board(failed([failed_node(str(number), f"Cook{number}") for number in range(30)])), [])
+        live.tick()
+        shown = out.getvalue()
+    assert "… 23 lines above" in shown
+    assert shown.count("Cook") == 7
+    assert out.getvalue().rsplit("\x1b[2K", 1)[-1].count("Cook") == 30, "in the end all of it"
 
 
 # --- Summary ----------------------------------------------------------------------------------------------------------

@@ -44,6 +44,21 @@ def test_start_prints_the_id_and_status_and_list_ask_the_dispatcher(kitchen: Pro
     assert "one" in [run["run_id"] for run in kitchen.look("list", "--json", "--state", "succeeded").json["runs"]]
 
 
+def test_a_run_can_be_watched_by_the_beginning_of_its_id(kitchen: Project) -> None:
+    assert kitchen.look("start", "good", "--node-args", '{"x": 1}', "--run-id", "seen").code == 0
+    done = kitchen.look("watch", "see", "--json")
+    assert done.code == 0
+    assert done.json["run_id"] == "seen"
+    assert kitchen.look("watch", "absent").code == 3
+
+
+def test_a_store_that_is_typed_is_read_although_the_environment_names_a_broker(kitchen: Project) -> None:
+    store = f"sqlite:///{kitchen.folder}/asyncflow.db"
+    of_dispatcher = kitchen.look("list", "--json").json
+    assert kitchen.look("list", "--json", "--store", store).json == of_dispatcher
+    assert kitchen.look("list", "--store", "sqlite:///absent.db").code == 5
+
+
 def test_start_and_wait_end_as_the_run_does(kitchen: Project) -> None:
     done = kitchen.look("start", "bad", "--wait", "-q")
     assert done.code == 1
