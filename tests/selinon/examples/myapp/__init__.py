@@ -1,0 +1,1 @@
+"""What the examples of Selinon's documentation name, written as its documentation says."""
