@@ -34,6 +34,10 @@ _MEANINGS = {
 """By SQLSTATE, or by how it begins; the longest fit counts."""
 
 
+# Errors of connecting carry no SQLSTATE. A server that speaks another language is quoted only.
+_REFUSALS = {r'FATAL: database ".*" does not exist': "3D000", r"FATAL: (password|role|no pg_hba.conf)": "28000"}
+
+
 class RunMovedError(FencedError):
     """One run of the batch stands elsewhere: which one must be asked."""
 
@@ -93,6 +97,8 @@ class Address:
         """The same in words that tell what to do."""
         state = getattr(exc, "sqlstate", None) or ""
         said = " ".join(str(exc).split())
+        if not state:
+            state = next((code for text, code in _REFUSALS.items() if re.search(text, said)), "")
         if state == STALE_EPOCH:
             return FencedError(said.partition(" CONTEXT: ")[0])
         if state == RUN_MOVED:
