@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Protocol, TypeAlias
 
 from asyncflow.errors import RequestError
@@ -51,12 +51,10 @@ def never_failing(name: str) -> bool:
 
 class Player:
     def __init__(self, ends: Ends, world: World, answers: Answers, failing: Failing = never_failing) -> None:
-        """Raises RequestError for answers to nodes that no flow has."""
         self._ends = ends
         self._world = world
         self._answers = answers
         self._failing = failing
-        self._check_names(answers)
 
     def play(self, choose: Choose, most: int) -> None:
         """Until nothing is pending, or nothing but what never comes due. Raises RequestError after `most` nodes."""
@@ -67,12 +65,6 @@ class Player:
             self._end(self._world.pending_node(order))
         if self._world.orders:
             raise RequestError(f"not over after {most} nodes; does a cycle never end? Otherwise give a greater `most`")
-
-    def _check_names(self, names: Iterable[str]) -> None:
-        nodes = {name for flow in self._world.configuration.flows.values() for name in flow.nodes}
-        unknown = sorted(set(names) - nodes)
-        if unknown:
-            raise RequestError(f"no flow has a node {', '.join(unknown)}; there are: {', '.join(sorted(nodes))}")
 
     def _next(self, choose: Choose) -> Order | None:
         """The next node to end; the clock moves where nothing is due yet."""

@@ -300,8 +300,9 @@ class Simulation:
 
         `answers` says by name how: a function stands for the task's own and is called as a worker would, an exception
         fails the node, anything else is its result. Nodes without an answer succeed with None.
-        Raises RequestError when that takes more than `most` nodes.
+        Raises RequestError when that takes more than `most` nodes, and for names that no flow has.
         """
+        self._check_names(answers or ())
         Player(self, self._world, answers or {}).play(first_due, most)
 
     def play_random(
@@ -314,8 +315,15 @@ class Simulation:
     ) -> None:
         """As `play`, in random order, with nodes failing at random: `fail` gives their chances, by name or for all."""
         chances = fail if isinstance(fail, Mapping) else dict.fromkeys(self._node_names(), fail)
+        self._check_names([*(answers or ()), *chances])
         chance = Chance(seed)
         Player(self, self._world, answers or {}, failing=chance.failing(chances)).play(chance.choose, most)
+
+    def _check_names(self, names: Iterable[str]) -> None:
+        known = self._node_names()
+        unknown = sorted(set(names) - known)
+        if unknown:
+            raise RequestError(f"no flow has a node {', '.join(unknown)}; there are: {', '.join(sorted(known))}")
 
     def _node_names(self) -> set[str]:
         return {name for flow in self._flows.values() for name in flow.nodes}
