@@ -80,7 +80,7 @@ class Cascade:
         if not decision.facts:
             return
         version = hot.version + 1
-        self.runs[event.run_id] = Hot(run=decision.run, version=version)
+        self.runs[event.run_id] = Hot(run=decision.run, version=version, snapshot=hot.snapshot)
         self.entries.append((event.run_id, Entry(version=version, at=event.at, facts=decision.facts)))
         for command in decision.commands:
             self._follow(decision.run, command, event.at, events)

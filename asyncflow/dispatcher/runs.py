@@ -9,7 +9,8 @@ from dataclasses import dataclass
 from asyncflow.engine import evolve
 from asyncflow.model.names import RunId
 from asyncflow.model.run import Run
-from asyncflow.ports import Entry, Store
+from asyncflow.model.snapshot import decode
+from asyncflow.ports import Entry, Store, Tail
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -18,6 +19,8 @@ class Hot:
 
     run: Run | None
     version: int = 0
+    snapshot: int = 0
+    """The version of its last snapshot."""
 
 
 ABSENT = Hot(run=None)
@@ -50,9 +53,19 @@ class HotRuns:
         """Make runs hot. Raises StoreError."""
         cold = [run_id for run_id in dict.fromkeys(run_ids) if run_id not in self._hot]
         if cold:
-            journals = await self._store.journals(cold)
+            tails = await self._store.tails(cold)
             for run_id in cold:
-                self.put(run_id, folded(journals.get(run_id, [])))
+                self.put(run_id, await self._folded(run_id, tails[run_id]))
+
+    async def _folded(self, run_id: RunId, tail: Tail) -> Hot:
+        """A snapshot that another version of asyncflow wrote is of no use: then the whole journal is replayed."""
+        snapshot = tail.snapshot
+        if snapshot is None:
+            return folded(tail.entries)
+        run = decode(snapshot.state)
+        if run is None:
+            return folded(await self._store.journal(run_id))
+        return folded(tail.entries, Hot(run=run, version=snapshot.version, snapshot=snapshot.version))
 
     def trim(self) -> None:
         """Forget what is too much. Called between turns, so that a turn never loses a run it has loaded."""
@@ -60,11 +73,11 @@ class HotRuns:
             self._hot.popitem(last=False)
 
 
-def folded(journal: Iterable[Entry]) -> Hot:
-    """The run that a journal tells."""
-    run, version = None, 0
+def folded(journal: Iterable[Entry], begin: Hot = ABSENT) -> Hot:
+    """The run that a journal tells, from its beginning or from a snapshot."""
+    run, version = begin.run, begin.version
     for entry in journal:
         version = entry.version
         for fact in entry.facts:
             run = evolve(run, fact, entry.at)
-    return Hot(run=run, version=version)
+    return Hot(run=run, version=version, snapshot=begin.snapshot)

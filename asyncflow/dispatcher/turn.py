@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from asyncflow.dispatcher.cascade import Cascade
 from asyncflow.dispatcher.runs import Hot, HotRuns
@@ -13,6 +13,7 @@ from asyncflow.model.commands import EndRun, ForgetAttempts, PublishTask, SetTim
 from asyncflow.model.events import AttemptFailed, AttemptSucceeded, Blame, Event
 from asyncflow.model.names import Json, NodeName, RunId, TaskId
 from asyncflow.model.run import Run, TaskError
+from asyncflow.model.snapshot import Snapshot, encode, is_due
 from asyncflow.ports import Advance, Attempt, Batch, Broker, Codec, Delivery, Entry, RunHeader, Verdict
 
 
@@ -97,6 +98,15 @@ class Turn:
         self.publish.clear()
         return refused
 
+    def _snapshots(self) -> list[Snapshot]:
+        """Of runs that have got long since the last one, so that loading them stays quick."""
+        taken = []
+        for run_id, hot in self.runs.items():
+            if hot.run is not None and not hot.run.status.is_terminal and is_due(hot.run, hot.version - hot.snapshot):
+                taken.append(Snapshot(run_id=run_id, version=hot.version, state=encode(hot.run)))
+                self.runs[run_id] = replace(hot, snapshot=hot.version)
+        return taken
+
     def batch(self) -> Batch:
         last_entry = dict(self.entries)
         return Batch(
@@ -108,6 +118,7 @@ class Turn:
             verdicts=tuple(self.verdicts),
             timers=tuple(self.timers),
             timers_done=tuple(self.timers_done),
+            snapshots=tuple(self._snapshots()),
         )
 
     def _run(self, run_id: RunId) -> Run:

@@ -41,6 +41,7 @@ def encode(run: Run) -> bytes:
     members = {field.name: getattr(run, field.name) for field in fields(Run)}
     for name in ("finished", "failed"):
         members[name] = {node: list(ids) for node, ids in members[name].items()}
+    members["held"] = list(members["held"])
     return jsontext.dumps({"form": _FORM, "run": members})
 
 
@@ -91,6 +92,7 @@ _READERS: Mapping[str, Callable[[Any], Any]] = {
     "errors": _map_of(str, _error),
     "met": _map_of(int, int),
     "triggered": _map_of(int, int),
+    "held": Ids.of,
     "error": _error,
 }
 """Of the fields that JSON does not bring back as they were."""

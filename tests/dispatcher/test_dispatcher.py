@@ -240,3 +240,30 @@ async def test_changing_a_run_that_is_not_there_is_refused() -> None:
         for change in (client.run("x").cancel, client.run("x").pause, client.run("x").resume):
             with pytest.raises(UnknownRunError):
                 await change()
+
+
+async def test_a_long_run_is_loaded_from_its_snapshot_after_a_restart() -> None:
+    count = 300
+    configuration = {
+        "tasks": [plain("Shop"), plain("Serve", queue="later")],
+        "flows": ["flow"],
+        "flow-definitions": [
+            {
+                "name": "flow",
+                "edges": [{"from": None, "to": ["Shop"] * count}, {"from": None, "to": "Serve"}],
+            }
+        ],
+    }
+    kitchen = Kitchen()
+    store = MemoryStore()
+    async with serving(MemoryBroker({"q": kitchen}), store, configuration) as client:
+        run = await client.start("flow", {"guests": 1})
+        while len(kitchen.ran) < count:
+            await anyio.sleep(0.05)
+    tail = (await store.tails([run.id]))[run.id]
+    assert tail.snapshot is not None
+    assert len(tail.entries) < 201
+    async with serving(MemoryBroker({"q": kitchen, "later": kitchen}), store, configuration) as client:
+        outcome = await client.run(run.id).wait(timeout=10)
+    assert outcome.succeeded
+    assert len(outcome.results("Shop")) == count

@@ -63,6 +63,7 @@ OF_FIELDS = {
     **dict.fromkeys(("attempt", "number", "waited"), counts),
     "active": maps(texts, active),
     **dict.fromkeys(("finished", "failed"), maps(texts, ids)),
+    "held": ids,
     "reports_of": maps(texts, reports),
     "errors": maps(texts, errors),
     **dict.fromkeys(("met", "triggered"), maps(counts, counts)),
