@@ -12,9 +12,15 @@ __all__ = [
     "CacheMissError",
     "ConfigNotInitializedError",
     "ConfigurationError",
+    "DispatcherRetry",
     "FatalTaskError",
     "FlowError",
     "GoneError",
+    "MigrationException",
+    "MigrationFlowFail",
+    "MigrationFlowRetry",
+    "MigrationNotNeeded",
+    "MigrationSkew",
     "NoParentNodeError",
     "RequestError",
     "Retry",
@@ -33,6 +39,30 @@ SelinonException = AsyncflowError
 
 class ConfigNotInitializedError(SelinonException):
     """Something of the configuration was asked for before there was one."""
+
+
+class DispatcherRetry(SelinonException):
+    """Raised by nothing here; for code that catches it."""
+
+
+class MigrationException(SelinonException):
+    """Raised by nothing here; for code that catches it."""
+
+
+class MigrationFlowFail(MigrationException):
+    """Raised by nothing here; for code that catches it."""
+
+
+class MigrationFlowRetry(MigrationException):
+    """Raised by nothing here; for code that catches it."""
+
+
+class MigrationNotNeeded(SelinonException):
+    """Raised by nothing here; for code that catches it."""
+
+
+class MigrationSkew(SelinonException):
+    """Raised by nothing here; for code that catches it."""
 
 
 class ConfigurationError(SelinonException):
