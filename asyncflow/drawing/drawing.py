@@ -86,6 +86,6 @@ def draw_all(
     for name in configuration.flows:
         drawn = draw(configuration, name, format=format, style=style or Style())
         path = target / f"{name}.{_SUFFIXES.get(format, format)}"
-        path.write_bytes(drawn if isinstance(drawn, bytes) else drawn.encode())
+        path.write_bytes(drawn if isinstance(drawn, bytes) else drawn.encode("utf-8", "replace"))
         written.append(path)
     return written

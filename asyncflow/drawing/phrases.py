@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
+import json
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
-
-import orjson
 
 from asyncflow.drawing.lettering import shortened
 from asyncflow.model.condition import Always, And, Condition, Expression, Not, Or, Predicate
@@ -15,7 +14,7 @@ from asyncflow.model.names import Json, NodeName
 _LONGEST_LINE = 40
 _SHORTEST_LINE = 12
 _MOST_LINES = 3
-_MARKS = (": ", ", ", " and ", " or ", " && ", " || ")
+_MARKS = (": ", ", ", "(", " and ", " or ", " && ", " || ")
 """Where a long line is broken, after one of these."""
 
 
@@ -114,7 +113,7 @@ def _call(leaf: Predicate, several: bool) -> str:
 
 
 def _value(value: Json) -> str:
-    return value if isinstance(value, str) else orjson.dumps(value, default=str).decode()
+    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, default=str)
 
 
 def title_of_edge(edge: Edge) -> str:
