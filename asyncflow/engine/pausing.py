@@ -25,10 +25,13 @@ def resume(step: Step) -> None:
         return
     held = tuple(step.run.held)
     step.record(RunResumed())
-    begun = set(_children(step)).difference(held)
+    waiting = frozenset(held)
+    begun = (id for id in _children(step) if id not in waiting)
     step.commands.extend(ResumeChildRun(run_id=step.run.id, id=id) for id in begun)
     release_held(step, held, lambda node: selection_of(step, node))
 
 
 def _children(step: Step) -> list[TaskId]:
-    return [id for id, node in step.run.active.items() if node.kind is NodeKind.FLOW]
+    """In the order of their starts: the map has them in any order, and decisions must not."""
+    active = sorted(step.run.active.items(), key=lambda item: item[1].number)
+    return [id for id, node in active if node.kind is NodeKind.FLOW]

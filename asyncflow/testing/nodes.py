@@ -31,6 +31,8 @@ class PendingNode:
     args: tuple[Json, ...] = ()
     """For plain Celery tasks: what they are called with; other tasks get `node_args`."""
     kwargs: Mapping[str, Json] | None = None
+    errors: Mapping[str, Json] | None = None
+    """For flow tasks that are fallbacks: why their parents failed, by id."""
     queue: str = ""
     countdown: float = 0.0
     """How long until it may begin: a retry, or a throttled node."""
@@ -52,6 +54,7 @@ def pending_task(order: PublishTask, *, now: float, waited: bool) -> PendingNode
         parent=order.parent,
         args=order.args if is_plain else (order.node_args,),
         kwargs=order.kwargs,
+        errors=order.errors,
         queue=order.task.queue,
         countdown=_countdown(order, now),
         attempt=order.attempt,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
+from dataclasses import replace
 
 from asyncflow.engine.nodes import publish_attempt
 from asyncflow.engine.step import Step
@@ -11,18 +12,20 @@ from asyncflow.model.commands import Command, StartChildRun
 from asyncflow.model.decision import Answer, Context, Needs, Question
 from asyncflow.model.flow import Flow, Task
 from asyncflow.model.names import FlowName, TaskId
-from asyncflow.model.run import Active, ParentNode, Run
+from asyncflow.model.run import Active, ParentNode, Run, Status
 
 
 def commands_of_active(
     flow: Flow, run: Run, facts: Iterable[f.Fact], answer: Callable[[Question], Answer], context: Context
 ) -> tuple[Command, ...]:
-    """The commands that started the active nodes, in the order of their starts."""
-    dues = _dues(facts)
+    """The commands that started the active nodes, in the order of their starts; a paused run holds some back."""
+    dues, held = _dues(facts), frozenset(run.held)
+    begun = sorted((item for item in run.active.items() if item[0] not in held), key=lambda item: item[1].number)
+    going = replace(run, status=Status.RUNNING)
     answers: dict[Question, Answer] = dict(context.answers)
     while True:
-        step = Step(flow, run, run.started_at, Context(new_id=context.new_id, answers=answers, select=context.select))
-        for id, node in sorted(run.active.items(), key=lambda item: item[1].number):
+        step = Step(flow, going, run.started_at, Context(new_id=context.new_id, answers=answers, select=context.select))
+        for id, node in begun:
             due = dues.get(id)
             task = flow.nodes[node.name]
             if isinstance(task, Task):

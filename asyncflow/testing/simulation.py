@@ -20,6 +20,8 @@ from asyncflow.model.events import (
     CancelRequested,
     ChildRunEnded,
     Event,
+    PauseRequested,
+    ResumeRequested,
     RunRequested,
 )
 from asyncflow.model.facts import Fact, RunStarted
@@ -124,7 +126,7 @@ class Simulation:
         self._started += 1
         return SimulatedRun(self._world, run_id)
 
-    def resume(self, facts: Sequence[Fact]) -> SimulatedRun:
+    def continue_from(self, facts: Sequence[Fact]) -> SimulatedRun:
         """Go on with a run from its facts, those of a real run perhaps, to see what would follow.
 
         Opaque sub-flows that are active can be ended; the runs of others are not there. Raises UnknownFlowError.
@@ -233,6 +235,14 @@ class Simulation:
     def cancel(self, run: SimulatedRun, reason: str = "") -> None:
         """Cancel a run, and the runs of its sub-flows."""
         self._world.deliver(CancelRequested(at=self.now, run_id=run.id, reason=reason))
+
+    def pause(self, run: SimulatedRun) -> None:
+        """What is pending goes on; what would start from now on is held, in the runs of its sub-flows too."""
+        self._world.deliver(PauseRequested(at=self.now, run_id=run.id))
+
+    def resume(self, run: SimulatedRun) -> None:
+        """Start what a paused run holds."""
+        self._world.deliver(ResumeRequested(at=self.now, run_id=run.id))
 
     def deliver(self, event: Event) -> None:
         """Any event at all: repeated, late and contradictory ones decide nothing."""

@@ -127,7 +127,7 @@ class Driver:
         facts = facts_of_state(
             history, given, self._flows[flow], frozenset(self._flows), lambda label: self._labels.id_of(label) or label
         )
-        run = self._simulation.resume(facts)
+        run = self._simulation.continue_from(facts)
         if driven is None:
             driven = DrivenRun(run)
             self._runs.append(driven)

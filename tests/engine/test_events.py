@@ -11,7 +11,7 @@ from asyncflow.model.commands import CancelChildRun, EndRun, ForgetAttempts, Pub
 from asyncflow.model.decision import Context, Decision, Needs, ResultOf
 from asyncflow.model.run import Status, TaskError
 from tests.engine.decisions import RUN, Decided
-from tests.engine.flows import edge, facts_of, fallback, one, pending, simulated, started, when
+from tests.engine.flows import edge, facts_of, fallback, ids, one, pending, simulated, started, when
 
 
 def test_q28_the_first_end_of_an_attempt_counts_and_every_later_one_decides_nothing() -> None:
@@ -176,6 +176,61 @@ def test_an_opaque_sub_flow_that_fails_tells_what_failed_in_it() -> None:
     run = sim.start("main")
     sim.fail("sub", error=TaskError(type="FlowError"), report={"failed_nodes": {"X": ["x"]}})
     assert one(run, "F").parent == {"sub": {"X": ["x"]}}
+
+
+# --- Pausing ----------------------------------------------------------------------------------------------------------
+
+
+def test_a_paused_run_holds_what_would_start_until_it_is_resumed() -> None:
+    sim, run = started("-> A B", "A -> C", tasks={"B": {"max_retry": 1}})
+    (a,) = ids(run, "A")
+    sim.pause(run)
+    sim.succeed("A")
+    sim.fail("B")
+    assert (run.status, run.pending, run.finished) == (Status.PAUSED, (), {"A": [a]})
+    sim.resume(run)
+    assert (run.status, pending(run)) == (Status.RUNNING, ["C", "B"])
+    assert one(run, "C").parent == {"A": a}
+    assert one(run, "B").attempt == 2
+
+
+def test_sub_flows_are_paused_and_resumed_with_their_run() -> None:
+    sim = simulated({"main": ["-> sub A", "A -> later"], "sub": ["-> X", "X -> Y"], "later": ["-> Z"]})
+    run = sim.start("main")
+    sim.pause(run)
+    sim.succeed("X")
+    sim.succeed("A")
+    assert run.pending == ()
+    sim.resume(run)
+    assert [child.status for child in run.children] == [Status.RUNNING] * 2
+    assert sorted(pending(run)) == ["Y", "Z"]
+
+
+def test_a_run_whose_last_node_ends_while_it_is_paused_is_over() -> None:
+    sim, run = started("-> A")
+    sim.pause(run)
+    sim.succeed("A")
+    assert run.status is Status.SUCCEEDED
+
+
+def test_a_paused_run_can_be_cancelled() -> None:
+    sim, run = started("-> A", "A -> B")
+    sim.pause(run)
+    sim.succeed("A")
+    sim.cancel(run)
+    sim.resume(run)
+    assert (run.status, run.pending) == (Status.CANCELLED, ())
+
+
+def test_a_paused_run_is_gone_on_with_from_its_facts() -> None:
+    sim, run = started("-> A B", "A -> C")
+    sim.pause(run)
+    sim.succeed("A")
+    again, _ = started("-> A B", "A -> C")
+    other = again.continue_from(run.facts)
+    assert (other.status, pending(other)) == (Status.PAUSED, ["B"])
+    again.resume(other)
+    assert pending(other) == ["B", "C"]
 
 
 @pytest.mark.parametrize("event", [e.PauseRequested, e.ResumeRequested])

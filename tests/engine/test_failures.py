@@ -261,6 +261,21 @@ def test_a_fallback_of_a_plain_task_can_be_told_the_errors() -> None:
     assert one(run, "F").kwargs == {"why": "boom", "type": "ValueError"}
 
 
+def test_a_fallback_that_is_a_flow_task_is_told_the_errors_by_id() -> None:
+    sim = simulated(
+        {
+            "main": {"edges": ["-> A sub"], "failures": [fallback("A sub", "F")], "propagate_failures": True},
+            "sub": ["-> X"],
+        }
+    )
+    run = sim.start("main")
+    (a,), (x,) = ids(run, "A"), ids(run, "X")
+    sim.fail("A", error=ValueError("boom"))
+    sim.fail("X", error=KeyError("inner"))
+    errors = one(run, "F").errors
+    assert {id: error["type"] for id, error in errors.items()} == {a: "ValueError", x: "KeyError"}
+
+
 def test_a_fallback_condition_of_the_user_is_asked() -> None:
     failures = [fallback("A", "F", condition=when("mine", wanted=2))]
     for node_args, names in ((2, ["F"]), (3, [])):

@@ -248,7 +248,7 @@ def test_a_run_can_be_gone_on_with_from_its_facts_at_any_point(
     assume(all(child.status.is_terminal for child in run.children))
     again = simulation_of(configuration)
     again.remember({id: {"k": crc32(f"{seed} {identities.of(id)} 1".encode()) // 4 % 2} for id in known_ids(run)})
-    resumed = again.resume(run.facts)
+    resumed = again.continue_from(run.facts)
     assert [(n.id, n.name, n.node_args, n.parent, n.attempt) for n in resumed.pending] == [
         (n.id, n.name, n.node_args, n.parent, n.attempt) for n in sorted(run.pending, key=lambda n: number_of(run, n))
     ]

@@ -425,7 +425,7 @@ def test_a_run_is_gone_on_with_from_its_facts() -> None:
     run = first.start("main", {"x": 1})
     first.succeed("A")
     second = Simulation(CHAIN)
-    again = second.resume(run.facts)
+    again = second.continue_from(run.facts)
     assert again.pending == run.pending
     second.play()
     assert again.status is Status.SUCCEEDED
@@ -435,9 +435,9 @@ def test_a_run_is_gone_on_with_from_its_facts() -> None:
 def test_only_facts_of_a_whole_run_can_be_gone_on_with() -> None:
     run = Simulation(CHAIN).start("main")
     with pytest.raises(RequestError, match="RunStarted"):
-        Simulation(CHAIN).resume(run.facts[1:])
+        Simulation(CHAIN).continue_from(run.facts[1:])
     with pytest.raises(UnknownFlowError):
-        Simulation(TWINS | {"flow-definitions": [{"name": "other", "edges": [{"from": [], "to": "A"}]}]}).resume(
+        Simulation(TWINS | {"flow-definitions": [{"name": "other", "edges": [{"from": [], "to": "A"}]}]}).continue_from(
             run.facts
         )
 
