@@ -258,8 +258,9 @@ async def test_a_long_run_is_loaded_from_its_snapshot_after_a_restart() -> None:
     store = MemoryStore()
     async with serving(MemoryBroker({"q": kitchen}), store, configuration) as client:
         run = await client.start("flow", {"guests": 1})
-        while len(kitchen.ran) < count:
-            await anyio.sleep(0.05)
+        with anyio.fail_after(10):
+            while len((await run.status()).results("Shop")) < count:
+                await anyio.sleep(0.05)
     tail = (await store.tails([run.id]))[run.id]
     assert tail.snapshot is not None
     assert len(tail.entries) < 201
