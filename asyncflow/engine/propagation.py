@@ -111,8 +111,10 @@ def merged_trees(trees: Iterable[Tree]) -> dict[str, Json]:
     merged: dict[str, Json] = {}
     for tree in trees:
         for name, inside in tree.items():
-            if isinstance(inside, Mapping):
-                merged[name] = merged_trees([merged.get(name, {}), inside])
+            if name not in merged:  # as it is: trees of flows that start themselves can be very deep
+                merged[name] = inside
+            elif isinstance(inside, Mapping):
+                merged[name] = merged_trees([merged[name], inside])
             else:
-                merged[name] = [*merged.get(name, []), *inside]
+                merged[name] = [*merged[name], *inside]
     return merged
