@@ -18,6 +18,7 @@ from celery import Celery
 import asyncflow_celery
 from asyncflow import config
 from asyncflow.adapters.amqp import AmqpBroker
+from asyncflow.adapters.amqp_workers import AmqpWorkers
 from asyncflow.adapters.clock import SystemClock
 from asyncflow.adapters.embedded import EmbeddedBroker, embedded_worker
 from asyncflow.adapters.memory_store import MemoryStore
@@ -25,6 +26,7 @@ from asyncflow.adapters.sqlite import SqliteStore
 from asyncflow.client import Client, connect
 from asyncflow.dispatcher.dispatcher import Dispatcher, DispatcherSettings, Surroundings
 from asyncflow.dispatcher.outbox import OutboxSettings
+from asyncflow.dispatcher.watchdog import WatchdogSettings
 from asyncflow.engine.selective import select
 from asyncflow.errors import RequestError
 from asyncflow.model.flow import Configuration, Flow, Selective
@@ -50,6 +52,7 @@ class Settings:
     celery_app: str = ""
     concurrency: int = 4
     unroutable_after: float = 300.0
+    watchdog: WatchdogSettings = field(default_factory=WatchdogSettings)
     environ: Mapping[str, str] = field(default_factory=lambda: dict(os.environ), repr=False)
 
 
@@ -93,28 +96,38 @@ async def dispatching(
     configuration: Configuration, broker: Broker, store: Store, results: Results, settings: Settings
 ) -> AsyncIterator[Dispatcher]:
     """A dispatcher at work on parts that are entered already."""
-    dispatcher = Dispatcher(
-        Surroundings(
-            configuration=configuration,
-            broker=broker,
-            store=store,
-            codec=CeleryCodec(),
-            results=results,
-            clock=SystemClock(),
-            select=selector(configuration.flows),
-        ),
-        DispatcherSettings(
-            outbox=OutboxSettings(
-                unroutable_after=settings.unroutable_after, broker_outlives_us=bool(settings.broker_url)
-            )
-        ),
-    )
-    async with anyio.create_task_group() as group:
+    async with AsyncExitStack() as stack:
+        codec = CeleryCodec()
+        workers = None
+        if settings.broker_url:
+            seen = AmqpWorkers(settings.broker_url, codec=codec, name=settings.namespace)
+            workers = await stack.enter_async_context(seen)
+        dispatcher = Dispatcher(
+            Surroundings(
+                configuration=configuration,
+                broker=broker,
+                store=store,
+                codec=codec,
+                results=results,
+                clock=SystemClock(),
+                select=selector(configuration.flows),
+                workers=workers,
+            ),
+            dispatcher_settings(settings),
+        )
+        group = await stack.enter_async_context(anyio.create_task_group())
         await group.start(dispatcher.run)
         try:
             yield dispatcher
         finally:
             group.cancel_scope.cancel()
+
+
+def dispatcher_settings(settings: Settings) -> DispatcherSettings:
+    return DispatcherSettings(
+        outbox=OutboxSettings(unroutable_after=settings.unroutable_after, broker_outlives_us=bool(settings.broker_url)),
+        watchdog=settings.watchdog,
+    )
 
 
 @asynccontextmanager

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 
@@ -15,20 +15,22 @@ from asyncflow.dispatcher.cascade import Rules
 from asyncflow.dispatcher.decider import Decider, DeciderSettings, World
 from asyncflow.dispatcher.front import Desk, Front
 from asyncflow.dispatcher.ids import TaskIds
-from asyncflow.dispatcher.outbox import Outbox, OutboxSettings
+from asyncflow.dispatcher.outbox import Follower, Outbox, OutboxSettings
 from asyncflow.dispatcher.reader import ResultReader
 from asyncflow.dispatcher.replies import Replies
 from asyncflow.dispatcher.timers import Timers
 from asyncflow.dispatcher.turn import Turn
+from asyncflow.dispatcher.watchdog import Senses, Watchdog, WatchdogSettings
 from asyncflow.dispatcher.work import Work
 from asyncflow.errors import EnvelopeError, RequestError
+from asyncflow.fleet import ResultBackend, Workers
 from asyncflow.model.commands import SetTimer
 from asyncflow.model.events import AttemptFailed, Blame, TimerDue
 from asyncflow.model.flow import Configuration, Selective
-from asyncflow.model.names import FlowName, Json
+from asyncflow.model.names import FlowName, Json, TaskId
 from asyncflow.model.requests import REQUEST_TYPE, Request, decode_reply, decode_request, encode_refusal
 from asyncflow.model.run import Selection, TaskError
-from asyncflow.ports import Attempt, Broker, Clock, Codec, Delivery, Results, Store
+from asyncflow.ports import Attempt, Broker, Clock, Codec, Completion, Delivery, Results, Store
 
 _log = logging.getLogger("asyncflow.dispatcher")
 
@@ -44,12 +46,16 @@ class Surroundings:
     results: Results
     clock: Clock
     select: Callable[[FlowName, Selective], Selection]
+    workers: Workers | None = None
+    """Without them nobody looks for attempts that are not reported."""
+    backend: ResultBackend | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DispatcherSettings:
     decider: DeciderSettings = field(default_factory=DeciderSettings)
     outbox: OutboxSettings = field(default_factory=OutboxSettings)
+    watchdog: WatchdogSettings = field(default_factory=WatchdogSettings)
     intake: int = 1000
     """Deliveries taken from the broker at a time, at most."""
 
@@ -62,16 +68,18 @@ class Dispatcher:
         self._settings = settings or DispatcherSettings()
         self._replies = Replies(around.broker)
         self._reader = ResultReader(around.configuration.tasks, around.store, around.results)
+        self._watchdog = self._watchdog_of(around)
         self._outbox = Outbox(
             broker=around.broker,
             store=around.store,
             clock=around.clock,
             settings=self._settings.outbox,
-            give_up=self._give_up,
+            follower=self._follower(),
         )
         self._timers = Timers(clock=around.clock, fire=self._fire)
         self._decider: Decider
         self._front: Front
+        self._group: anyio.abc.TaskGroup
 
     async def run(self, *, task_status: anyio.abc.TaskStatus[None] = anyio.TASK_STATUS_IGNORED) -> None:
         """Continue what the store holds, then serve. Raises StoreError when that cannot be read."""
@@ -81,6 +89,11 @@ class Dispatcher:
             self._timers.add(await self._around.store.timers())
             for serve in (self._decider.run, self._outbox.run, self._timers.run, self._replies.run, self._take_in):
                 group.start_soon(serve)
+            if self._watchdog is not None:
+                self._watchdog.take_over(await self._around.store.outstanding(self._around.clock.now()))
+                group.start_soon(self._watchdog.run)
+            if self._around.backend is not None:
+                group.start_soon(self._around.backend.listen, self._in_flight, self._take_result)
             _log.info("dispatching %d flows", len(self._around.configuration.flows))
             task_status.started()
 
@@ -98,6 +111,7 @@ class Dispatcher:
             yield decoded()
 
     def _assemble(self, group: anyio.abc.TaskGroup) -> None:
+        self._group = group
         around = self._around
         rules = Rules(flows=around.configuration.flows, new_id=TaskIds(around.store.secret), select=around.select)
         world = World(
@@ -148,7 +162,56 @@ class Dispatcher:
         except EnvelopeError as exc:
             await self._refuse(delivery, str(exc))
             return
+        self._submit(completion, delivery)
+
+    def _submit(self, completion: Completion, delivery: Delivery | None) -> None:
+        if self._watchdog is not None:
+            self._watchdog.heard(completion)
         self._decider.submit(Work(completion=completion, delivery=delivery))
+
+    # --- what nobody reports ------------------------------------------------------------------------------------------
+
+    def _watchdog_of(self, around: Surroundings) -> Watchdog | None:
+        if around.workers is None:
+            return None
+        senses = Senses(
+            workers=around.workers,
+            clock=around.clock,
+            tasks=around.configuration.tasks,
+            submit=lambda work: self._decider.submit(work),  # noqa: PLW0108  (the decider is made later)
+            revoke=self._revoke,
+            find=None if around.backend is None else self._find,
+        )
+        return Watchdog(senses, self._settings.watchdog)
+
+    def _follower(self) -> Follower:
+        watchdog = self._watchdog
+        if watchdog is None:
+            return Follower(give_up=self._give_up)
+        return Follower(give_up=self._give_up, sending=watchdog.sending, not_sent=watchdog.forget)
+
+    def _revoke(self, id: TaskId) -> None:
+        """A lost attempt that turns up after all need not run."""
+        message = self._around.codec.encode_revoke([id], terminate=False)
+        self._group.start_soon(self._around.broker.publish, [message])
+
+    def _in_flight(self) -> Sequence[TaskId]:
+        """Attempts whose result may be left somewhere, those included that are just being sent."""
+        return [] if self._watchdog is None else self._watchdog.ids
+
+    async def _find(self, ids: Sequence[TaskId]) -> None:
+        assert self._around.backend is not None, "asked only where there is one"
+        for delivery in await self._around.backend.fetch(ids):
+            self._take_result(delivery)
+
+    def _take_result(self, delivery: Delivery) -> None:
+        """One that a worker has left in its result backend: there is nothing to acknowledge."""
+        try:
+            completion = self._around.codec.decode_completion(delivery)
+        except EnvelopeError as exc:
+            _log.warning("unreadable result: %s", exc)
+            return
+        self._submit(completion, None)
 
     async def _refuse(self, delivery: Delivery, reason: str) -> None:
         """Nobody understands it: keep it for people, and go on."""
@@ -178,6 +241,8 @@ class Dispatcher:
         self._decider.submit(Work(event=event))
 
     def _tell(self, turn: Turn) -> None:
+        if self._watchdog is not None:
+            self._watchdog.forget(verdict.id for verdict in turn.verdicts)
         self._front.watchers.notify(turn.entries, turn.runs)
 
 

@@ -26,6 +26,20 @@ class OutboxSettings:
     """Otherwise a message that was confirmed is lost with this process, and must be sent again by the next."""
 
 
+def _ignore(_: object) -> None:
+    pass
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Follower:
+    """Who is told what becomes of attempts."""
+
+    give_up: Callable[[Attempt], None]
+    sending: Callable[[Sequence[Attempt]], None] = _ignore
+    """Before they are sent: a worker may report one before its confirmation is here."""
+    not_sent: Callable[[Sequence[TaskId]], None] = _ignore
+
+
 class Outbox:
     """Holds attempts until they are due, publishes them in batches, and follows up on every outcome."""
 
@@ -36,13 +50,13 @@ class Outbox:
         store: Store,
         clock: Clock,
         settings: OutboxSettings,
-        give_up: Callable[[Attempt], None],
+        follower: Follower,
     ) -> None:
         self._broker = broker
         self._store = store
         self._clock = clock
         self._settings = settings
-        self._give_up = give_up
+        self._follower = follower
         self._due: list[tuple[float, int, Attempt]] = []
         self._sequence = 0
         self._held: dict[TaskId, int] = {}
@@ -52,6 +66,9 @@ class Outbox:
 
     def __len__(self) -> int:
         return len(self._held)
+
+    def __contains__(self, id: object) -> bool:
+        return id in self._held
 
     def add(self, attempts: Iterable[Attempt]) -> None:
         for attempt in attempts:
@@ -103,16 +120,19 @@ class Outbox:
 
     async def _publish(self, attempts: Sequence[Attempt]) -> None:
         await self._broker.wait_connected()
+        self._follower.sending(attempts)
         outcomes = await self._broker.publish([attempt.message for attempt in attempts])
         confirmed = []
         for attempt, outcome in zip(attempts, outcomes, strict=True):
             if outcome is Published.CONFIRMED:
                 confirmed.append(attempt.id)
                 self.forget([attempt.id])
-            elif attempt.id in self._held:
-                self._try_again(attempt, outcome)
+            else:
+                self._follower.not_sent([attempt.id])
+                if attempt.id in self._held:
+                    self._try_again(attempt, outcome)
         if confirmed and self._settings.broker_outlives_us:
-            await self._store.mark_published(confirmed)
+            await self._store.mark_published(confirmed, self._clock.now())
 
     def _try_again(self, attempt: Attempt, outcome: Published) -> None:
         now = self._clock.now()
@@ -126,7 +146,7 @@ class Outbox:
                 )
             if now - first >= self._settings.unroutable_after:
                 self.forget([attempt.id])
-                self._give_up(attempt)
+                self._follower.give_up(attempt)
                 return
         elif tries == 1:
             _log.warning("not published: task %s is sent again (%s)", attempt.task, outcome.value)

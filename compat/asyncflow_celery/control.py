@@ -45,3 +45,8 @@ def revoke(ids: Sequence[str], *, terminate: bool, exchange: str) -> Message:
 def revoke_run(root_id: str, *, terminate: bool, exchange: str) -> Message:
     arguments: dict[str, Json] = {"headers": {RUN_STAMP: [root_id]}, "terminate": terminate, "signal": "SIGTERM"}
     return broadcast("revoke_by_stamped_headers", arguments, exchange=exchange)
+
+
+def queue_of(worker: str, *, exchange: str) -> str:
+    """The queue in which a worker finds broadcasts; it goes when the worker's connection does."""
+    return f"{worker}.{exchange}.pidbox"

@@ -6,11 +6,12 @@ from collections.abc import Mapping, Sequence
 from typing import assert_never
 
 from asyncflow.errors import EnvelopeError
+from asyncflow.fleet import WorkerReport
 from asyncflow.model.commands import PublishTask
 from asyncflow.model.flow import Task, TaskKind
 from asyncflow.model.names import Json, RunId, TaskId
 from asyncflow.ports import Completion, Delivery, Message
-from asyncflow_celery import completions, control
+from asyncflow_celery import completions, control, fleet
 from asyncflow_celery.envelope import check_envelope, encode_body, encode_headers, short_repr
 
 FLOW_TASK = "asyncflow.FlowTask"
@@ -77,6 +78,15 @@ class CeleryCodec:
     def encode_control(self, method: str, arguments: Mapping[str, Json], *, reply_to: str, ticket: str) -> Message:
         """The broadcast of a command that workers answer: ping, query_task, conf, active_queues, ..."""
         return control.broadcast(method, arguments, exchange=self._control_exchange, reply_to=reply_to, ticket=ticket)
+
+    def decode_answer(self, delivery: Delivery) -> tuple[str, Mapping[str, Json]]:
+        return fleet.answer(delivery)
+
+    def decode_reports(self, delivery: Delivery) -> list[WorkerReport]:
+        return fleet.reports(delivery)
+
+    def control_queue(self, worker: str) -> str:
+        return control.queue_of(worker, exchange=self._control_exchange)
 
 
 def _call(command: PublishTask) -> tuple[str, list[Json], dict[str, Json]]:
