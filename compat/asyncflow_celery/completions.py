@@ -127,6 +127,7 @@ def _error(result: Json, traceback: Json) -> TaskError:
     told = _text(traceback) if isinstance(traceback, str) else ""
     if not isinstance(result, dict) or not isinstance(result.get("exc_type"), str):
         return TaskError(type="Exception", message=_text(result), traceback=told)
+    result = _unwrapped(result)
     module = result.get("exc_module")
     return TaskError(
         type=_text(result["exc_type"]),
@@ -134,6 +135,14 @@ def _error(result: Json, traceback: Json) -> TaskError:
         module=_text(module) if isinstance(module, str) else "",
         traceback=told,
     )
+
+
+def _unwrapped(result: Mapping[str, Json]) -> Mapping[str, Json]:
+    """The exception itself where Celery sends a stand-in, because pickle could not make it again from its arguments."""
+    match result:
+        case {"exc_type": "UnpickleableExceptionWrapper", "exc_message": [str(module), str(name), arguments, _]}:
+            return {"exc_type": name, "exc_message": arguments, "exc_module": module}
+    return result
 
 
 def _message(arguments: Json) -> str:

@@ -10,7 +10,7 @@ from asyncflow.model.names import Json
 
 
 class ParentTaskError(Exception):
-    """Stands for an exception whose class this worker does not know. `type` and `module` name the class."""
+    """Stands for an exception that this worker cannot make, for it does not know the class mostly. `type` and `module` name the class."""
 
     def __init__(self, type: str, message: str, module: str = "") -> None:
         super().__init__(f"{type}: {message}" if message else type)
@@ -28,6 +28,10 @@ def exception_of(error: Mapping[str, Json]) -> Exception:
     kind = getattr(sys.modules.get(module, builtins), type_name, None)
     if not (isinstance(kind, type) and issubclass(kind, Exception)):
         return ParentTaskError(type_name, message, module)
-    made = kind.__new__(kind, message)
-    made.args = (message,)
+    try:
+        made = kind.__new__(kind, message)
+        made.args = (message,)
+        str(made)  # which may want what only the constructor sets
+    except Exception:  # noqa: BLE001  (code of users)
+        return ParentTaskError(type_name, message, module)
     return made
