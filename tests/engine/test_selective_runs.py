@@ -194,3 +194,10 @@ def test_ids_of_reused_tasks_are_read_like_any_others_once_the_simulation_knows_
     run = sim.start("main", selective=["B"])
     assert one(run, "B").parent == {"A": "old-A"}
     assert ids(run, "A") == []
+
+
+def test_q37_a_selection_over_many_paths_is_computed_in_no_time() -> None:
+    """Thirty layers of two nodes each have a thousand million paths."""
+    edges = ["-> A0 B0"] + [f"{side}{layer} -> A{layer + 1} B{layer + 1}" for layer in range(30) for side in "AB"]
+    run = simulated({"main": edges}).start("main", selective=["A30"])
+    assert pending(run) == ["A0", "B0"]
