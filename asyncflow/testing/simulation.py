@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
@@ -48,7 +49,8 @@ class Simulation:
 
     Nothing runs but the rules: no broker, no worker, no event loop, no real time. Sub-flows run for real, or, where
     `opaque` names them (True: all), are ended by the test like tasks. `functions` stand for the user's predicates,
-    foreach and selective run functions, by "module.name"; others are imported when first needed.
+    foreach and selective run functions, by "module.name"; others are imported when first needed, and the
+    `predicates_module` at once, where it can be: it may redefine built-in predicates.
     """
 
     def __init__(
@@ -61,10 +63,13 @@ class Simulation:
     ) -> None:
         """Raises ConfigurationError, with every problem of the configuration."""
         if not isinstance(configuration, Configuration):
-            loaded = load_mapping(
-                configuration, builtins=BUILT_INS, selinon_builtins=SELINON_1_4, environ=dict(os.environ)
-            )
-            configuration = loaded.configuration
+            configuration = load_mapping(
+                configuration,
+                builtins=BUILT_INS,
+                selinon_builtins=SELINON_1_4,
+                environ=os.environ,
+                importer=importlib.import_module,
+            ).configuration
         flows = configuration.flows
         named = flows if opaque is True else () if opaque is False else opaque
         self._flows = flows
@@ -86,7 +91,13 @@ class Simulation:
         start_at: float = 0.0,
     ) -> Simulation:
         """From YAML files, or folders of them. Raises ConfigurationError."""
-        loaded = load(paths, builtins=BUILT_INS, selinon_builtins=SELINON_1_4, environ=dict(os.environ))
+        loaded = load(
+            paths,
+            builtins=BUILT_INS,
+            selinon_builtins=SELINON_1_4,
+            environ=os.environ,
+            importer=importlib.import_module,
+        )
         return cls(loaded.configuration, opaque=opaque, functions=functions, start_at=start_at)
 
     @property

@@ -456,3 +456,12 @@ def test_a_result_that_nobody_told_is_asked_for_by_name() -> None:
 def test_functions_are_imported_where_none_stands_for_them() -> None:
     edge = {"from": [], "to": "A", "condition": {"name": "envExist", "args": {"env": "PATH"}}}
     assert names(Simulation(mapping(edge)).start("main")) == ["A"]
+
+
+def test_predicates_that_the_user_redefines_win(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "redefining_predicates.py").write_text("def alwaysTrue():\n    return False\n")
+    monkeypatch.syspath_prepend(tmp_path)
+    edge = {"from": [], "to": "A", "condition": {"name": "alwaysTrue"}}
+    own = {"global": {"predicates_module": "redefining_predicates"}}
+    assert names(Simulation(mapping(edge)).start("main")) == ["A"]
+    assert names(Simulation({**mapping(edge), **own}).start("main")) == []
