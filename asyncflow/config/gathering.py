@@ -10,7 +10,7 @@ from asyncflow.config.kinds import IDENTIFIER
 from asyncflow.config.report import Report, did_you_mean
 from asyncflow.config.scope import Scope
 from asyncflow.config.sections import FILE, STORAGE, TASK, Section
-from asyncflow.config.tree import Series, Table, place_of_file
+from asyncflow.config.tree import Merged, Series, Table, place_of_file
 from asyncflow.errors import Place
 from asyncflow.model.names import Json
 
@@ -36,10 +36,23 @@ def gather(files: dict[str, Json], report: Report) -> Parts:
             place = value.place if isinstance(value, Series) else place_of_file(file)
             hint = "a file holds `tasks`, `flows`, `storages`, `global` or `flow-definitions`"
             report.add("F112", f"the file holds {words_for(value)}, and must hold a table", place, hint=hint)
-    for again in parts.globals[1:]:
-        related = (parts.globals[0].place, "first given here")
-        report.contrast("F223", "`global` is given twice", again.place, hint="put both into one", related=related)
+    if len(parts.globals) > 1:
+        parts.globals = [_merged(parts.globals, report)]
     return parts
+
+
+def _merged(tables: list[Table], report: Report) -> Table:
+    """`global` may be spread over files, so that each can add what others need not know."""
+    merged = Merged(tables[0])
+    for table in tables:
+        for key in table:
+            if key in merged:
+                related = (merged.key_place(key), "first given here")
+                message = f"`{key}` of `global` is given twice"
+                report.contrast("F223", message, table.key_place(key), hint="keep one of them", related=related)
+            else:
+                merged.take(key, table)
+    return merged
 
 
 def declare(parts: Parts, scope: Scope) -> None:

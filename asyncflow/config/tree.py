@@ -66,6 +66,26 @@ class Table(dict[str, Json]):
         return self.spans[key][:4] if key in self.spans else self.span
 
 
+class Merged(Table):
+    """The members of several tables as one table; each member is known where it stands."""
+
+    __slots__ = ("_origins",)
+
+    def __init__(self, first: Table) -> None:
+        super().__init__(first.file, first.span)
+        self._origins: dict[str, Table] = {}
+
+    def take(self, key: str, table: Table) -> None:
+        self.put(key, table[key], table.spans[key])
+        self._origins[key] = table
+
+    def key_place(self, key: str) -> Place:
+        return self._origins[key].key_place(key) if key in self._origins else super().key_place(key)
+
+    def place_at(self, key: str) -> Place:
+        return self._origins[key].place_at(key) if key in self._origins else super().place_at(key)
+
+
 class Series(list[Json]):
     """A YAML sequence."""
 

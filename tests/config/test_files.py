@@ -93,8 +93,21 @@ def test_problems_of_all_files_come_in_one_pass_by_file_and_line(tmp_path: Path)
     assert set(raised.value.sources) == {str(tmp_path / f"{name}.yaml") for name in "abc"}
 
 
-def test_a_second_global_is_refused(tmp_path: Path) -> None:
+def test_each_file_may_add_to_global(tmp_path: Path) -> None:
     write(tmp_path, a_yaml=NODES + F + "global: {trace: true}\n", b_yaml=G + "global: {default_task_queue: q}\n")
+    configuration = checked(tmp_path).loaded.configuration
+    assert [trace.kind for trace in configuration.traces] == ["logging"]
+    assert {task.queue for task in configuration.tasks.values()} == {"q"}
+
+
+def test_a_mistake_in_a_second_global_is_told_where_it_stands(tmp_path: Path) -> None:
+    write(tmp_path, a_yaml=NODES + F + "global: {trace: true}\n", b_yaml=G + "global: {default_task_queue: 5}\n")
+    (problem,) = checked(tmp_path).problems
+    assert (problem.code, Path(problem.place.file).name) == ("F203", "b.yaml")
+
+
+def test_a_key_of_global_that_is_given_twice_is_refused(tmp_path: Path) -> None:
+    write(tmp_path, a_yaml=NODES + F + "global: {trace: true}\n", b_yaml=G + "global: {trace: false}\n")
     (problem,) = checked(tmp_path).problems
     assert (problem.code, Path(problem.place.file).name) == ("F223", "b.yaml")
     assert Path(problem.related[0][0].file).name == "a.yaml"

@@ -186,7 +186,7 @@ RULES = (
     error(
         "F223",
         "second-global",
-        "`global` is given in two files.",
+        "A key of `global` is given in two files.",
         "It cannot be told which of the two should hold.",
         Examples(
             "global: {trace: [logging: true]}      # in both files", "global: {trace: [logging: true]}      # in one"
