@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 
@@ -14,8 +15,8 @@ from asyncflow.model.names import Json, NodeName
 _LONGEST_LINE = 40
 _SHORTEST_LINE = 12
 _MOST_LINES = 3
-_MARKS = (": ", ", ", "(", " and ", " or ", " && ", " || ")
-"""Where a long line is broken, after one of these."""
+_MARKS = (": ", " and ", " or ", " && ", " || ", ", ", "(")
+"""Where a long line is broken: after one of these, the first ones rather."""
 
 
 def lines_of_edge(edge: Edge) -> tuple[str, ...]:
@@ -53,18 +54,20 @@ def _folded(said: str) -> tuple[str, ...]:
     """A long line in two, where it has a good place for that, and shortened where that is not enough."""
     if len(said) <= _LONGEST_LINE:
         return (said,)
-    breaks = [place + len(mark) for mark in _MARKS for place in _places(said, mark) if place < _LONGEST_LINE]
-    half = max((place for place in breaks if place >= _SHORTEST_LINE), default=0)
-    if not half:
+    breaks = [
+        place
+        for mark in _MARKS
+        for place in reversed(_places_after(said, mark))
+        if _SHORTEST_LINE <= place <= _LONGEST_LINE
+    ]
+    if not breaks:
         return (shortened(said, _LONGEST_LINE),)
-    return said[:half].rstrip(), shortened(said[half:], _LONGEST_LINE)
+    best = next((place for place in breaks if len(said) - place <= _LONGEST_LINE), max(breaks))
+    return said[:best].rstrip(), shortened(said[best:], _LONGEST_LINE)
 
 
-def _places(text: str, mark: str) -> Iterator[int]:
-    place = text.find(mark)
-    while place >= 0:
-        yield place
-        place = text.find(mark, place + 1)
+def _places_after(text: str, mark: str) -> list[int]:
+    return [found.end() for found in re.finditer(re.escape(mark), text)]
 
 
 def lines_of_condition(condition: Condition, *, several: bool) -> tuple[str, ...]:

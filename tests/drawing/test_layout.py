@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from asyncflow.drawing import picture
 from asyncflow.drawing.layout.columns import columns_of, distance
+from asyncflow.drawing.layout.cycles import back_arcs
 from asyncflow.drawing.layout.lattice import Plan, Size, lattice_of
 from asyncflow.drawing.layout.order import ordered
 from asyncflow.drawing.picture import Picture
@@ -64,6 +65,37 @@ def test_a_way_back_leaves_at_the_bottom_and_arrives_at_the_top() -> None:
     assert top(shown, "A") < label.y < top(shown, "B")
     assert up.target == "node-A"
     assert up.start.y == label.y
+
+
+@pytest.mark.parametrize(
+    ("arcs", "back"),
+    [
+        ([(0, 1), (1, 2), (2, 1)], {2}),
+        ([(0, 1), (1, 1)], {1}),
+        ([(0, 3), (0, 1), (3, 1), (1, 2), (2, 3)], {4}),
+        ([(0, 1), (0, 2), (1, 2), (2, 1)], {3}),
+        ([(0, 1), (1, 2), (0, 2)], set()),
+    ],
+    ids=["back", "itself", "far to near", "one of two", "no cycle"],
+)
+def test_the_arc_that_leads_to_what_comes_earlier_goes_back(arcs: list[tuple[int, int]], back: set[int]) -> None:
+    assert back_arcs(4, arcs) == back
+
+
+@given(st.lists(st.tuples(st.integers(0, 7), st.integers(0, 7)), max_size=24))
+@_settings
+def test_without_the_arcs_that_go_back_there_is_no_cycle_and_each_closes_one(arcs: list[tuple[int, int]]) -> None:
+    back = back_arcs(8, arcs)
+    forward = [arc for place, arc in enumerate(arcs) if place not in back]
+    assert has_order(forward)
+    assert not any(has_order([*forward, arcs[place]]) for place in back)
+
+
+def has_order(arcs: list[tuple[int, int]]) -> bool:
+    left = set(range(8))
+    while free := left - {target for source, target in arcs if source in left}:
+        left -= free
+    return not left
 
 
 def test_a_chain_is_one_straight_line() -> None:
