@@ -282,7 +282,7 @@ class Store(Protocol):
         """
 
     async def mark_published(self, ids: Sequence[TaskId], at: float = 0.0) -> None:
-        """Note that the broker has confirmed these attempts, and when. Need not be durable at once. Raises nothing."""
+        """Note that the broker has confirmed these attempts, and when. Need not be durable at once."""
 
     async def journal(self, run_id: RunId) -> list[Entry]:
         """Every entry of a run, in order; empty for an unknown run."""

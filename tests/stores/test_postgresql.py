@@ -8,7 +8,7 @@ import psycopg
 import pytest
 
 from asyncflow.adapters.migration import Migration
-from asyncflow.adapters.postgresql import PostgresStore, upgrade
+from asyncflow.adapters.postgresql import Limits, PostgresStore, upgrade
 from asyncflow.adapters.postgresql import schema as schemas
 from asyncflow.adapters.postgresql.address import Address
 from asyncflow.errors import FencedError, StoreError
@@ -136,7 +136,10 @@ async def test_an_odd_name_for_the_schema_is_refused(postgresql, name):
 async def test_what_cannot_be_reached_is_named_without_its_password(postgresql):
     secret = "s3cret"
     absent = f"postgresql://ann:{secret}@127.0.0.1:{free_port()}/x"
-    said = [await refusal(absent, timeout=2), await refusal(postgresql.url("nowhere").replace("@", f":{secret}@"))]
+    said = [
+        await refusal(absent, limits=Limits(timeout=2.0)),
+        await refusal(postgresql.url("nowhere").replace("@", f":{secret}@")),
+    ]
     assert "127.0.0.1" in said[0]
     assert "refused" in said[0].lower()
     assert "there is no such database; make it with `createdb`" in said[1]
@@ -284,7 +287,7 @@ async def waiting(postgresql, count=1):
 
 
 async def test_a_commit_that_takes_too_long_is_refused_and_can_be_tried_again(opened, aside):
-    async with opened(timeout=0.3) as store:
+    async with opened(limits=Limits(timeout=0.3)) as store:
         await store.commit(step("r", 1))
         batch = step("r", 2, attempts=(attempt("t1", "r"),))
         async with locked(aside):
@@ -295,7 +298,7 @@ async def test_a_commit_that_takes_too_long_is_refused_and_can_be_tried_again(op
 
 
 async def test_when_all_connections_are_busy_it_is_said_and_passes(opened, aside):
-    async with opened(timeout=0.5, connections=1) as store:
+    async with opened(limits=Limits(timeout=0.5, connections=1)) as store:
         await store.commit(step("r", 1))
         async with store._pool.connection():
             with pytest.raises(StoreError, match="all 1 connections have been busy"):
@@ -333,15 +336,15 @@ async def test_a_lease_ends_by_the_clock_of_the_server(opened):
 
 async def test_renewing_and_committing_at_once_never_wait_in_a_circle(opened):
     async with opened() as store:
-        names = [f"p{number}" for number in range(20)]
-        held = {name: await store.acquire(name, "ann", 30.0) for name in names}
+        names = [f"p{number}" for number in range(400)]
+        held = dict(zip(names, await asyncio.gather(*(store.acquire(one, "ann", 30.0) for one in names)), strict=True))
 
         async def commit():
-            for version in range(1, 40):
+            for version in range(1, 60):
                 await store.commit(step("r", version, fences=tuple(reversed(held.items()))))
 
         async def renew():
-            for _ in range(40):
+            for _ in range(60):
                 assert await store.renew(held, 30.0) == set(held)
 
         await asyncio.gather(commit(), renew(), renew())

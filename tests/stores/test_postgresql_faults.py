@@ -12,7 +12,7 @@ import anyio
 import psycopg
 import pytest
 
-from asyncflow.adapters.postgresql import PostgresStore, upgrade
+from asyncflow.adapters.postgresql import Limits, PostgresStore, upgrade
 from asyncflow.errors import FencedError, StoreError
 from asyncflow.ports import Batch
 from tests.servers import ServerError
@@ -34,7 +34,7 @@ async def versions(url, schema, run_id="r"):
 async def behind_proxy(postgresql, schema):
     async with (
         Proxy(postgresql.url()) as proxy,
-        PostgresStore(proxy.url, schema=schema, auto_upgrade=True, timeout=1.0) as store,
+        PostgresStore(proxy.url, schema=schema, auto_upgrade=True, limits=Limits(timeout=1.0)) as store,
     ):
         await store.commit(step("r", 1))
         yield store, proxy
@@ -152,7 +152,7 @@ async def test_a_server_killed_in_the_middle_of_commits_loses_and_doubles_nothin
     stop = anyio.Event()
 
     async def dispatch(lane):
-        async with PostgresStore(own_server.url(), timeout=2.0) as store:
+        async with PostgresStore(own_server.url(), limits=Limits(timeout=2.0)) as store:
             while not stop.is_set():
                 version = acknowledged[lane] + 1
                 run = f"lane-{lane}"
@@ -184,18 +184,18 @@ async def test_a_server_killed_in_the_middle_of_commits_loses_and_doubles_nothin
         assert [one for one in await store.check() if "fsync" not in one.message] == []
 
 
-async def test_a_store_comes_back_soon_after_a_long_outage(own_server):
-    async with PostgresStore(own_server.url(), auto_upgrade=True, timeout=1.0) as store:
+async def test_a_store_comes_back_soon_after_an_outage(own_server):
+    async with PostgresStore(own_server.url(), auto_upgrade=True, limits=Limits(timeout=1.0)) as store:
         await store.commit(step("r", 1, attempts=(attempt("t1", "r"),)))
         own_server.kill()
         await store.mark_published(["t1"], 5.5)
         began = time.monotonic()
-        while time.monotonic() < began + 4.5:
-            with pytest.raises(StoreError, match=r"is the server up|refused|closed|broke"):
+        while time.monotonic() < began + 1.5:
+            with pytest.raises(StoreError, match=r"refused|broke"):
                 await store.journal("r")
             await anyio.sleep(0.2)
         await asyncio.to_thread(start_again, own_server)
-        with anyio.fail_after(3):
+        with anyio.fail_after(2):
             await insist(store, step("r", 2))
         assert await store.unpublished() == []
         assert [one.published_at for one in await store.outstanding(99.0)] == [5.5]

@@ -43,11 +43,17 @@ class RunMovedError(FencedError):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Limits:
+    connections: int = 4
+    timeout: float = 10.0
+    """Seconds for connecting, for each statement, and for waiting until a connection is free."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Address:
     url: str
     schema: str = "asyncflow"
-    timeout: float = 10.0
-    """Seconds for connecting, and for each statement."""
+    limits: Limits = Limits()
 
     def __post_init__(self) -> None:
         if not _SCHEMA.fullmatch(self.schema):
@@ -64,7 +70,7 @@ class Address:
 
     def conninfo(self, *, readonly: bool = False) -> str:
         """What is given in the URL counts more than the defaults here."""
-        milliseconds = round(self.timeout * 1000)
+        milliseconds = round(self.limits.timeout * 1000)
         options = {
             "search_path": self.schema,
             "statement_timeout": milliseconds,
@@ -86,8 +92,8 @@ class Address:
         """A server that has gone without a word is noticed in the time of a statement."""
         return {
             "application_name": "asyncflow",
-            "connect_timeout": max(2, round(self.timeout)),
-            "tcp_user_timeout": round(self.timeout * 1000),
+            "connect_timeout": max(2, round(self.limits.timeout)),
+            "tcp_user_timeout": round(self.limits.timeout * 1000),
             "keepalives_idle": 10,
             "keepalives_interval": 5,
             "keepalives_count": 3,

@@ -13,7 +13,7 @@ import anyio
 from asyncflow.adapters import exported
 from asyncflow.adapters.postgresql import batch as batches
 from asyncflow.adapters.postgresql import leases, queries, schema, upkeep
-from asyncflow.adapters.postgresql.address import Address, RunMovedError
+from asyncflow.adapters.postgresql.address import Address, Limits, RunMovedError
 from asyncflow.adapters.postgresql.marks import Marks
 from asyncflow.adapters.postgresql.pool import LostError, Pool
 from asyncflow.adapters.rows import to_attempt, to_header
@@ -23,6 +23,8 @@ from asyncflow.model.finding import Finding
 from asyncflow.model.names import FlowName, RunId, TaskId
 from asyncflow.ports import Attempt, Batch, Entry, Lease, Outstanding, RunFilter, RunHeader, Tail
 
+_DEFAULT_LIMITS = Limits()
+
 _log = logging.getLogger("asyncflow.store")
 
 
@@ -30,8 +32,8 @@ class PostgresStore:
     """`async with PostgresStore("postgresql://...") as store`. It is also the `Leases` of its dispatchers.
 
     Entering raises StoreError when the database cannot be used, or when its schema is not up to date: `asyncflow db
-    upgrade` mends that, and so does `auto_upgrade`. `timeout` bounds connecting, each statement, and waiting for one
-    of `connections`. Values that JSON cannot say make `commit` raise TypeError; nothing is written then.
+    upgrade` mends that, and so does `auto_upgrade`. Values that JSON cannot say make `commit` raise TypeError;
+    nothing is written then.
     """
 
     def __init__(
@@ -41,14 +43,12 @@ class PostgresStore:
         schema: str = "asyncflow",
         readonly: bool = False,
         auto_upgrade: bool = False,
-        connections: int = 4,
-        timeout: float = 10.0,
+        limits: Limits = _DEFAULT_LIMITS,
     ) -> None:
-        self._address = Address(url=url, schema=schema, timeout=timeout)
+        self._address = Address(url=url, schema=schema, limits=limits)
         self._readonly = readonly
         self._auto_upgrade = auto_upgrade
-        self._connections = connections
-        self._pool = Pool(self._address, size=connections, readonly=readonly)
+        self._pool = Pool(self._address, readonly=readonly)
         self._marks = Marks(self._flush)
         self._turn = asyncio.Lock()
         """Commits of one dispatcher are written in the order in which they were asked for."""
@@ -62,8 +62,7 @@ class PostgresStore:
             if self._auto_upgrade and not self._readonly:
                 await schema.migrate(connection, self._address, known)
             self._secret = await schema.check(connection, self._address, known)
-        self._pool = Pool(self._address, size=self._connections, readonly=self._readonly)
-        await self._pool.open()
+        self._pool.open()
         return self
 
     async def __aexit__(
@@ -91,8 +90,8 @@ class PostgresStore:
             await self._write(batch)
 
     async def mark_published(self, ids: Sequence[TaskId], at: float = 0.0) -> None:
-        if self._readonly:
-            raise StoreError(f"{self._address} is open for reading only")
+        if self._readonly or not self._pool.is_open:
+            raise StoreError(f"{self._address} is open for reading only, or not open")
         self._marks.add(ids, at)
 
     async def take_slot(self, name: str, now: float, interval: float) -> float:

@@ -18,6 +18,7 @@ CREATE FUNCTION commit_1(
     mark_ids text[], mark_times double precision[]
 ) RETURNS void LANGUAGE plpgsql
 -- Every join here is from a short list to rows by their key. Plans are kept, also those made while tables were small.
+-- `coalesce` instead of IS NULL keeps the planner from the partial indexes, which it would go through for each row.
 SET enable_seqscan = off SET enable_hashjoin = off SET enable_mergejoin = off
 AS $$
 DECLARE
@@ -89,7 +90,7 @@ BEGIN
                         WITH ORDINALITY AS given (task_id, verdict, at, result, place)
                 ORDER BY given.task_id, given.place
             ) AS new
-            WHERE attempts.task_id = new.task_id AND attempts.verdict IS NULL;
+            WHERE attempts.task_id = new.task_id AND coalesce(attempts.verdict, '') = '';
     END IF;
 
     IF timer_runs <> '{}' THEN
@@ -118,7 +119,8 @@ BEGIN
 
     IF mark_ids <> '{}' THEN
         UPDATE attempts SET published = mark.at FROM unnest(mark_ids, mark_times) AS mark (task_id, at)
-            WHERE attempts.task_id = mark.task_id AND attempts.published IS NULL AND attempts.verdict IS NULL;
+            WHERE attempts.task_id = mark.task_id
+              AND coalesce(attempts.published, -1) = -1 AND coalesce(attempts.verdict, '') = '';
     END IF;
 END
 $$;
