@@ -9,7 +9,8 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import Enum
-from typing import Protocol
+from types import TracebackType
+from typing import Protocol, Self
 
 from asyncflow.model.names import Json, TaskId
 from asyncflow.ports import Delivery, Message
@@ -105,6 +106,12 @@ class Workers(Protocol):
 
 class ResultBackend(Protocol):
     """Where workers leave results, and tell of it. Used as an async context manager; entering does not wait."""
+
+    async def __aenter__(self) -> Self: ...
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, exc: BaseException | None, traceback: TracebackType | None
+    ) -> None: ...
 
     async def listen(self, in_flight: Callable[[], Collection[TaskId]], deliver: Callable[[Delivery], None]) -> None:
         """Deliver the results of attempts in flight, for ever. After each reconnection also those missed meanwhile."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Collection, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 
@@ -195,9 +195,9 @@ class Dispatcher:
         message = self._around.codec.encode_revoke([id], terminate=False)
         self._group.start_soon(self._around.broker.publish, [message])
 
-    def _in_flight(self) -> Sequence[TaskId]:
+    def _in_flight(self) -> Collection[TaskId]:
         """Attempts whose result may be left somewhere, those included that are just being sent."""
-        return [] if self._watchdog is None else self._watchdog.ids
+        return () if self._watchdog is None else self._watchdog.ids
 
     async def _find(self, ids: Sequence[TaskId]) -> None:
         assert self._around.backend is not None, "asked only where there is one"

@@ -8,7 +8,7 @@ patience ends after some leases. It is driven by heartbeats and deadlines: while
 from __future__ import annotations
 
 import logging
-from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice
 
@@ -89,8 +89,9 @@ class Watchdog:
         return id in self._watched
 
     @property
-    def ids(self) -> list[TaskId]:
-        return list(self._watched)
+    def ids(self) -> Collection[TaskId]:
+        """A view, in which looking an id up costs nothing."""
+        return self._watched.keys()
 
     # --- what it is told ----------------------------------------------------------------------------------------------
 

@@ -1,0 +1,25 @@
+"""The result backend of a URL, where the dispatcher can read what workers left."""
+
+from __future__ import annotations
+
+import importlib
+
+from asyncflow.errors import RequestError
+from asyncflow.fleet import ResultBackend
+
+
+def open_backend(url: str) -> ResultBackend | None:
+    """redis://, rediss:// or unix://; None for no URL. Raises RequestError, StorageError."""
+    if not url:
+        return None
+    if not url.startswith(("redis://", "rediss://", "unix://")):
+        raise RequestError("results can be read from Redis only: give its redis:// URL as result backend, or none")
+    try:
+        # The driver is optional, and slow to import.
+        adapter = importlib.import_module("asyncflow.adapters.redis_results")
+    except ModuleNotFoundError as missing:
+        if (missing.name or "").startswith("asyncflow"):
+            raise
+        raise RequestError("reading results from Redis takes: pip install 'asyncflow-dispatcher[redis]'") from missing
+    opened: ResultBackend = adapter.RedisResults(url)
+    return opened
