@@ -99,9 +99,27 @@ def list_runs() -> None:
 @click.option("--reason", default="", metavar="TEXT", help="Why; kept with the run.")
 @line_options
 @output_options
-@later("asyncflow.cli.cancel:cancel")
+@later("asyncflow.cli.control:cancel")
 def cancel() -> None:
     """Cancel runs with their sub-flows: what is not started stays so, and late results are ignored."""
+
+
+@asyncflow.command()
+@click.argument("runs", nargs=-1, required=True, metavar="RUN...")
+@line_options
+@output_options
+@later("asyncflow.cli.control:pause")
+def pause() -> None:
+    """Pause runs with their sub-flows: what is under way goes on, nothing new starts."""
+
+
+@asyncflow.command()
+@click.argument("runs", nargs=-1, required=True, metavar="RUN...")
+@line_options
+@output_options
+@later("asyncflow.cli.control:resume")
+def resume() -> None:
+    """Go on with paused runs, and start what they have held."""
 
 
 @asyncflow.command()

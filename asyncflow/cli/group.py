@@ -60,7 +60,7 @@ class Commands(click.Group):
 def tell(error: AsyncflowError) -> None:
     """Say on standard error what went wrong and how to go on."""
     if isinstance(error, ConfigurationError):
-        _found("asyncflow.cli.problems:tell")(error)
+        found("asyncflow.cli.problems:tell")(error)
         return
     say(f"{click.style('error:', fg='red', bold=True)} {error}")
     if hint := hint_of(error):
@@ -87,7 +87,7 @@ def later(target: str) -> Callable[[Callable[..., None]], Body]:
     def decorate(words: Callable[..., None]) -> Body:
         @functools.wraps(words)
         def body(*args: Any, **given: Any) -> int | None:
-            code: int | None = _found(target)(*args, **given)
+            code: int | None = found(target)(*args, **given)
             return code
 
         return body
@@ -95,7 +95,8 @@ def later(target: str) -> Callable[[Callable[..., None]], Body]:
     return decorate
 
 
-def _found(target: str) -> Any:
+def found(target: str) -> Any:
+    """What "module:name" names, imported now."""
     module, name = target.split(":")
     return getattr(importlib.import_module(module), name)
 

@@ -3,38 +3,29 @@
 from __future__ import annotations
 
 import time
-from collections.abc import AsyncIterator, Mapping, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
-from pathlib import Path
-from typing import Protocol
 
 from rich.console import Console
 from rich.text import Text
 
-from asyncflow.app import connecting, open_store
 from asyncflow.cli.board import Board
 from asyncflow.cli.console import data_console, print_json, talk_console
-from asyncflow.cli.environment import in_loop, settings_of
+from asyncflow.cli.environment import in_loop
 from asyncflow.cli.exits import Exit
 from asyncflow.cli.logs import logs_on
 from asyncflow.cli.options import Output, Where
 from asyncflow.cli.tree import drawn, mark, rows_of
+from asyncflow.cli.views import looking
 from asyncflow.cli.words import duration, of_error, one_line, printable, short
-from asyncflow.client import Client
-from asyncflow.dispatcher.front import find_run, header_as_json, run_as_json
-from asyncflow.errors import StoreError
-from asyncflow.model import jsontext
-from asyncflow.model.names import FlowName, Json, RunId, TaskId
-from asyncflow.model.run import Status
-from asyncflow.ports import RunFilter, Store
+from asyncflow.model.names import Json
 
 
 def status(run: str, where: Where, output: Output) -> int:
     """The body of `asyncflow status`."""
 
     async def main() -> Mapping[str, Json]:
-        async with _looking(where) as view:
+        async with looking(where) as view:
             return await view.report(run)
 
     with logs_on(talk_console(), output):
@@ -50,7 +41,7 @@ def list_runs(flow: str | None, state: str | None, limit: int, where: Where, out
     """The body of `asyncflow list`."""
 
     async def main() -> Sequence[Mapping[str, Json]]:
-        async with _looking(where) as view:
+        async with looking(where) as view:
             return await view.list(flow, state, limit)
 
     with logs_on(talk_console(), output):
@@ -60,71 +51,6 @@ def list_runs(flow: str | None, state: str | None, limit: int, where: Where, out
     else:
         _print_list(runs, data_console())
     return Exit.OK
-
-
-# --- Where runs are seen ----------------------------------------------------------------------------------------------
-
-
-class _View(Protocol):
-    async def report(self, run: str) -> Mapping[str, Json]: ...
-
-    async def list(self, flow: str | None, state: str | None, limit: int) -> Sequence[Mapping[str, Json]]: ...
-
-
-@asynccontextmanager
-async def _looking(where: Where) -> AsyncIterator[_View]:
-    """A dispatcher where a broker is named; else the store, which may be in use by another process.
-
-    A store that was typed wins over a broker that the environment names.
-    """
-    settings = settings_of(where)
-    if settings.broker_url and (where.broker or not where.store):
-        async with connecting(settings) as client:
-            yield _ByDispatcher(client)
-        return
-    _refuse_what_is_not_there(settings.store_url)
-    async with open_store(settings.store_url, readonly=True) as store:
-        yield _InStore(store)
-
-
-class _ByDispatcher:
-    def __init__(self, client: Client) -> None:
-        self._client = client
-
-    async def report(self, run: str) -> Mapping[str, Json]:
-        return (await self._client.run(run).status()).report
-
-    async def list(self, flow: str | None, state: str | None, limit: int) -> Sequence[Mapping[str, Json]]:
-        return await self._client.list(flow=flow, state=state, limit=limit)
-
-
-class _InStore:
-    def __init__(self, store: Store) -> None:
-        self._store = store
-
-    async def report(self, run: str) -> Mapping[str, Json]:
-        return await run_as_json(self._store, self._results, await find_run(self._store, RunId(run)))
-
-    async def list(self, flow: str | None, state: str | None, limit: int) -> Sequence[Mapping[str, Json]]:
-        which = RunFilter(
-            flow=None if flow is None else FlowName(flow), status=None if state is None else Status(state), limit=limit
-        )
-        return [header_as_json(header) for header in await self._store.headers(which)]
-
-    async def _results(self, ids: Sequence[TaskId]) -> dict[TaskId, Json]:
-        return {id: jsontext.loads(text) for id, text in (await self._store.results(ids)).items()}
-
-
-def _refuse_what_is_not_there(url: str) -> None:
-    """Raises StoreError: reading would else say only that a file cannot be opened."""
-    if url.startswith("memory:"):
-        raise StoreError("a store in memory ends with its process; nothing of it can be looked at")
-    path = Path(url.removeprefix("sqlite:///"))
-    if url.startswith("sqlite:///") and not path.exists():
-        raise StoreError(
-            f"there is no store at {path}; runs are looked for where they were run, "
-            "or elsewhere with --store sqlite:///PATH, or at a dispatcher with --broker URL"
-        )
 
 
 # --- For eyes ---------------------------------------------------------------------------------------------------------

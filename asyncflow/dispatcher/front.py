@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, assert_never
 
@@ -10,10 +10,10 @@ import anyio.abc
 import fastjsonschema
 
 from asyncflow.dispatcher.reader import ResultReader
+from asyncflow.dispatcher.reports import find_run, header_as_json, run_as_json
 from asyncflow.dispatcher.watchers import Send, Watcher, Watchers
 from asyncflow.dispatcher.work import Work
 from asyncflow.errors import (
-    AmbiguousRunError,
     AsyncflowError,
     InvalidNodeArgsError,
     RequestError,
@@ -24,9 +24,8 @@ from asyncflow.model import jsontext
 from asyncflow.model import requests as r
 from asyncflow.model.events import CancelRequested, Event, PauseRequested, ResumeRequested, RunRequested
 from asyncflow.model.flow import Configuration, Flow, Selective
-from asyncflow.model.history import error_json, instant, run_json, view_of
 from asyncflow.model.names import FlowName, Json, NodeName, RunId
-from asyncflow.model.run import NodeKind, Selection, Status
+from asyncflow.model.run import Selection, Status
 from asyncflow.ports import Clock, Delivery, RunFilter, RunHeader, Store
 
 
@@ -187,50 +186,3 @@ class Front:
     async def run_as_json(self, run_id: RunId) -> dict[str, Json]:
         """The run with its nodes, and the nodes of its sub-flows in them. Raises UnknownRunError, StoreError."""
         return await run_as_json(self._desk.store, self._desk.reader.inline, run_id)
-
-
-async def find_run(store: Store, prefix: RunId) -> RunId:
-    """The one run whose id begins with a prefix. Raises UnknownRunError, AmbiguousRunError, StoreError."""
-    if prefix and await store.header(prefix) is not None:
-        return prefix
-    found = await store.headers(RunFilter(prefix=prefix, children=True, limit=4)) if prefix else []
-    if not found:
-        raise UnknownRunError(prefix)
-    if len(found) > 1:
-        raise AmbiguousRunError(prefix, [header.run_id for header in found])
-    return found[0].run_id
-
-
-async def run_as_json(store: Store, results_of: Any, run_id: RunId) -> dict[str, Json]:
-    """A run as JSON, sub-flows unfolded: their nodes stand in the "nodes" of their node."""
-    entries = await store.journal(run_id)
-    if not entries:
-        raise UnknownRunError(run_id)
-    view = view_of((entry.at, entry.facts) for entry in entries)
-    ended = [node.id for node in view.nodes.values() if node.kind is NodeKind.TASK and node.state == "succeeded"]
-    run = run_json(view, await results_of(ended))
-    for node in run["nodes"]:
-        if node["kind"] == NodeKind.FLOW.value:
-            node["nodes"] = await _nodes_of_child(store, results_of, RunId(node["id"]))
-    return run
-
-
-async def _nodes_of_child(store: Store, results_of: Any, run_id: RunId) -> list[Mapping[str, Json]]:
-    try:
-        nodes: list[Mapping[str, Json]] = (await run_as_json(store, results_of, run_id))["nodes"]
-    except UnknownRunError:  # not begun yet
-        return []
-    return nodes
-
-
-def header_as_json(header: RunHeader) -> dict[str, Json]:
-    return {
-        "run_id": header.run_id,
-        "flow": header.flow,
-        "state": header.status.value,
-        "root_id": header.root_id,
-        "started_at": instant(header.started_at),
-        "ended_at": instant(header.ended_at),
-        "error": error_json(header.error),
-        "labels": dict(header.labels),
-    }

@@ -1,0 +1,60 @@
+"""Everything in this process: broker, worker, store, dispatcher, and a client of them."""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+
+from celery import Celery
+
+import asyncflow_celery
+from asyncflow.adapters.embedded import EmbeddedBroker, embedded_worker
+from asyncflow.app.configuration import load_configuration, task_queues
+from asyncflow.app.serving import dispatching
+from asyncflow.app.settings import WORKER_PLUGIN, Settings
+from asyncflow.app.stores import open_store
+from asyncflow.client import Client
+from asyncflow.errors import RequestError
+from asyncflow.storages import StorageResults
+
+
+@asynccontextmanager
+async def embedded(settings: Settings) -> AsyncIterator[Client]:
+    """Everything in this process: broker, worker, store, dispatcher. Raises ConfigurationError, StoreError.
+
+    Task modules, and foreach functions and the like, are looked for in the working directory and beside the
+    configuration.
+    """
+    configuration = load_configuration(settings).configuration
+    celery_app = load_celery_app(settings.celery_app or configuration.celery_app or "")
+    results = StorageResults(configuration, environ=settings.environ)
+    asyncflow_celery.configure(configuration, storages=results.storages)
+    async with AsyncExitStack() as stack:
+        store = await stack.enter_async_context(open_store(settings.store_url))
+        broker = await stack.enter_async_context(EmbeddedBroker())
+        worker = embedded_worker(
+            celery_app,
+            broker=broker,
+            queues=task_queues(configuration),
+            concurrency=settings.concurrency,
+            include=[WORKER_PLUGIN],
+        )
+        stack.enter_context(worker)
+        stack.push_async_callback(results.close)
+        dispatcher = await stack.enter_async_context(dispatching(configuration, broker, store, results, settings))
+        yield Client(dispatcher)
+
+
+def load_celery_app(name: str) -> Celery | None:
+    """The user's Celery app by `module:attribute`; None for no name. Raises RequestError."""
+    if not name:
+        return None
+    module, _, attribute = name.partition(":")
+    try:
+        found = getattr(importlib.import_module(module), attribute or "app")
+    except (ImportError, AttributeError) as exc:
+        raise RequestError(f"cannot import the Celery app {name!r}: {exc}") from exc
+    if not isinstance(found, Celery):
+        raise RequestError(f"{name!r} is a {type(found).__name__}, not a Celery app")
+    return found

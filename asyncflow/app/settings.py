@@ -1,0 +1,41 @@
+"""What a command or a program wants of the parts, read once from the environment and from what was typed."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from asyncflow.dispatcher.watchdog import WatchdogSettings
+
+WORKER_PLUGIN = "asyncflow_celery.worker"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """An empty broker URL means embedded."""
+
+    config: tuple[Path, ...] = ()
+    broker_url: str = ""
+    store_url: str = "sqlite:///asyncflow.db"
+    namespace: str = "asyncflow"
+    celery_app: str = ""
+    concurrency: int = 4
+    unroutable_after: float = 300.0
+    result_backend: str = ""
+    """Where workers leave results, if the dispatcher can read it there: a redis:// URL."""
+    watchdog: WatchdogSettings = field(default_factory=WatchdogSettings)
+    environ: Mapping[str, str] = field(default_factory=lambda: dict(os.environ), repr=False)
+
+
+def settings_from(environ: Mapping[str, str], **given: object) -> Settings:
+    """Settings from the environment; what is given by name, and is neither None nor empty, wins."""
+    found: dict[str, object] = {"environ": dict(environ)}
+    if environ.get("ASYNCFLOW_CONFIG"):
+        found["config"] = tuple(Path(part) for part in environ["ASYNCFLOW_CONFIG"].split(os.pathsep) if part)
+    for name in ("broker_url", "store_url", "namespace", "celery_app", "result_backend"):
+        if environ.get(f"ASYNCFLOW_{name.upper()}"):
+            found[name] = environ[f"ASYNCFLOW_{name.upper()}"]
+    found.update({name: value for name, value in given.items() if value not in (None, "", ())})
+    return Settings(**found)  # type: ignore[arg-type]  # names are checked by the dataclass, types by the callers
