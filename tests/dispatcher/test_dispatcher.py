@@ -71,7 +71,7 @@ class Kitchen:
 
 @asynccontextmanager
 async def serving(
-    broker: MemoryBroker, store: MemoryStore, configuration: Any = None, **outbox: float
+    broker: MemoryBroker, store: MemoryStore, configuration: Any = None, results: Any = None, **outbox: float
 ) -> AsyncIterator[Client]:
     loaded = load_mapping(configuration or DINNER, builtins=BUILT_INS, environ={}).configuration
     dispatcher = Dispatcher(
@@ -80,7 +80,7 @@ async def serving(
             broker=broker,
             store=store,
             codec=CeleryCodec(),
-            results=None,  # type: ignore[arg-type]  # no task here has a storage
+            results=results,
             clock=SystemClock(),
             select=lambda flow, wish: select(loaded.flows, flow, wish.tasks),
         ),
