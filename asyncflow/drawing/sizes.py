@@ -63,15 +63,12 @@ def size_of_shape(shape: Shape) -> Size:
 def size_of_frame(shape: Shape, inside: Size) -> Size:
     heading = max((width_of(line, NAME_FONT) for line in lines_of_name(shape)), default=0.0)
     counts = COUNTS.width if shape.counted else 0.0
-    return Size(max(inside.width, heading + counts) + 2 * FRAME, inside.height + HEADING * _rows(shape) + FRAME)
-
-
-def _rows(shape: Shape) -> float:
-    return 1 + 0.65 * (len(lines_of_name(shape)) - 1)
+    return Size(max(inside.width, heading + counts) + 2 * FRAME, inside.height + heading_of(shape) + FRAME)
 
 
 def heading_of(shape: Shape) -> float:
-    return HEADING * _rows(shape)
+    """The height of a frame's heading."""
+    return HEADING + NAME_LINE * (len(lines_of_name(shape)) - 1)
 
 
 def size_of_label(lines: tuple[str, ...]) -> Size:

@@ -68,7 +68,7 @@ def _text(value: Json) -> str:
 
 _SELECTORS: Mapping[str, tuple[str, str]] = {
     "task": (".task>.border", ".task>.name"),
-    "flow": (".flow>.border,.frame>.border,.flow>.second", ".flow>.name,.frame>.name"),
+    "flow": (".flow>.border", ".flow>.name"),
     "condition": (".label>.border", ".label>.small"),
     "condition_foreach": (".label.foreach>.border,.label.foreach>.behind", ".label.foreach>.small"),
     "storage": (".node>.storage", ".node>.small"),
@@ -85,9 +85,12 @@ def _declared(key: str, attributes: Attributes) -> Iterator[tuple[str, list[str]
     safe = {name: value for name, value in attributes.items() if _SAFE.fullmatch(value)}
     if key in _SELECTORS:
         border, text = _SELECTORS[key]
-        yield border, [*_border(safe), *_fill(key, safe)]
+        yield border, [*_border(safe), *_fill(safe)]
         if text:
             yield text, _font(safe)
+        if key == "flow":
+            # An unfolded flow is large, and has other colours in it: it gets the border only.
+            yield ".frame>.border,.flow>.second", _border(safe)
     elif key in _LINES:
         yield f"{_LINES[key]}>.stroke", _border(safe)
         if "color" in safe:
@@ -112,7 +115,7 @@ def _border(attributes: Attributes) -> list[str]:
     return declarations
 
 
-def _fill(key: str, attributes: Attributes) -> list[str]:
+def _fill(attributes: Attributes) -> list[str]:
     return [f"fill:{attributes['fillcolor']}"] if "fillcolor" in attributes else []
 
 

@@ -30,6 +30,8 @@ from asyncflow.drawing.style import Style, is_round
 from asyncflow.drawing.stylesheet import ROOT, plain_stylesheet, stylesheet
 
 _ROUND = 8.0
+_ROUNDEST = 17.0
+"""Rounder corners would come off the lines that begin near them."""
 _HALF_HEAD = 3.6
 
 
@@ -109,7 +111,7 @@ class _Svg:
         wanted = is_round(self._style.of("flow" if box.kind in {"flow", "frame"} else "task"))
         if wanted is None or box.kind == "frame":
             return _ROUND
-        return box.height / 2 if wanted else 0.0
+        return min(box.height / 2, _ROUNDEST) if wanted else 0.0
 
 
 def _said(state: NodeState) -> str:

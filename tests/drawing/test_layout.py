@@ -148,9 +148,9 @@ def test_neighbours_of_a_rank_keep_their_distance(graph: tuple[int, list[tuple[i
 
 def test_a_flow_of_three_hundred_nodes_is_drawn_in_seconds() -> None:
     configuration = large(300)
-    began = time.perf_counter()
+    began = time.process_time()
     shown = picture(configuration, "large")
-    took = time.perf_counter() - began
+    took = time.process_time() - began
     assert sum(bool(box.path) for box in shown.boxes) == 300
     assert_readable(shown, lines=False)
     assert took < 10, f"{took:.1f} s"
