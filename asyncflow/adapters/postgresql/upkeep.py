@@ -49,10 +49,10 @@ _EXPORTED_RUNS = f"""
 SELECT run, {HEADER_COLUMNS}, version FROM runs
 WHERE run > %s AND (%s::text[] IS NULL OR run_id = ANY(%s)) ORDER BY run LIMIT {_EXPORTED_AT_ONCE}
 """
-_EXPORTED_FACTS = "SELECT version, at, facts FROM facts WHERE run = %s ORDER BY version"
+_EXPORTED_FACTS = "SELECT run, version, at, facts FROM facts WHERE run = ANY(%s) ORDER BY run, version"
 _EXPORTED_ATTEMPTS = f"""
-SELECT {EXPORTED_ATTEMPT} FROM attempts JOIN (SELECT run, run_id FROM runs WHERE run = %s) AS one USING (run)
-ORDER BY attempt
+SELECT run, {EXPORTED_ATTEMPT} FROM attempts JOIN (SELECT run, run_id FROM runs) AS named USING (run)
+WHERE run = ANY(%s) ORDER BY attempt
 """
 _READ_AT_ONCE = 2000
 
@@ -92,14 +92,17 @@ async def exported_page(
 ) -> list[tuple[int, list[bytes]]]:
     """The next runs, each with its number in the store; empty when there are no more."""
     ids = None if run_ids is None else list(run_ids)
-    page = []
+    lines: dict[int, list[bytes]] = {}
+    names: dict[int, RunId] = {}
     async with _one_view(connection):
         for run, *header in await _rows(connection, _EXPORTED_RUNS, after, ids, ids):
-            lines = [run_line(tuple(header))]
-            lines += [entry_line(header[0], *row) for row in await _rows(connection, _EXPORTED_FACTS, run)]
-            lines += [attempt_line(row) for row in await _rows(connection, _EXPORTED_ATTEMPTS, run)]
-            page.append((run, lines))
-    return page
+            names[run] = header[0]
+            lines[run] = [run_line(tuple(header))]
+        for run, *entry in await _rows(connection, _EXPORTED_FACTS, list(names)):
+            lines[run].append(entry_line(names[run], *entry))
+        for run, *attempt in await _rows(connection, _EXPORTED_ATTEMPTS, list(names)):
+            lines[run].append(attempt_line(tuple(attempt)))
+    return list(lines.items())
 
 
 @asynccontextmanager
