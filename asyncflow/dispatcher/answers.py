@@ -9,7 +9,7 @@ import anyio
 
 from asyncflow.dispatcher.functions import Functions
 from asyncflow.dispatcher.reader import ResultReader
-from asyncflow.errors import AsyncflowError, StorageError
+from asyncflow.errors import AsyncflowError, StorageError, StoreError
 from asyncflow.model.decision import Answer, Question, Raised, ResultOf, SlotOf
 from asyncflow.ports import Clock, Store
 
@@ -48,7 +48,7 @@ class Answers:
         return answers
 
     async def slow(self, questions: Iterable[Question]) -> dict[Question, Answer]:
-        """Wait for all of them; a storage that is away is asked again until it answers."""
+        """Wait for all of them; a storage or store that is away is asked again until it answers."""
         answers: dict[Question, Answer] = {}
 
         async def fill(question: Question) -> None:
@@ -64,7 +64,7 @@ class Answers:
         while True:
             try:
                 return await self._once(question)
-            except StorageError as exc:
+            except (StorageError, StoreError) as exc:
                 _log.warning("storage away: %s; asked again in %g s", exc, wait)
             except AsyncflowError as exc:
                 return Raised(str(exc))

@@ -12,7 +12,7 @@ import anyio.from_thread
 import anyio.to_thread
 
 from asyncflow.dispatcher.reader import ResultReader
-from asyncflow.errors import FunctionError, StorageError
+from asyncflow.errors import FunctionError, StorageError, StoreError
 from asyncflow.model import jsontext
 from asyncflow.model.condition import Function
 from asyncflow.model.decision import Answer, ItemsOf, PredicateOf, Raised, ReuseOf
@@ -51,7 +51,7 @@ class Functions:
         self._limiter = anyio.CapacityLimiter(_THREADS)
 
     async def answer(self, question: UserQuestion) -> Answer:
-        """The function's answer, or Raised with what it raised. Raises StorageError, for waiting may help."""
+        """The function's answer, or Raised with what it raised. Raises StorageError and StoreError, for waiting may help."""
         try:
             pool = StoragePool(self._reader, question.flow, dict(question.sources))
             return await anyio.to_thread.run_sync(
@@ -59,7 +59,7 @@ class Functions:
                 limiter=self._limiter,
                 abandon_on_cancel=True,
             )
-        except StorageError:
+        except (StorageError, StoreError):
             raise
         except Exception as exc:  # noqa: BLE001  (whatever a user's function raises is the answer)
             return Raised(f"{question.function}: {type(exc).__name__}: {exc}")
