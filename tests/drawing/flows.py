@@ -70,7 +70,7 @@ EVERYTHING = made(
                 {"from": "sub", "to": "Last"},
             ],
             "failures": [
-                {"nodes": ["A", "B"], "fallback": ["Mend"]},
+                {"nodes": ["A", "B", "Both", "Either", "First", "sub"], "fallback": ["Mend"]},
                 {"nodes": "Both", "fallback": "Mend", "condition": {"name": "argsFieldExist", "args": {"key": "m"}}},
                 {"nodes": "C", "fallback": True},
             ],
