@@ -53,6 +53,8 @@ class World:
     committed: Callable[[Turn], None]
     """Called after each commit: tells those who watch."""
     group: anyio.abc.TaskGroup
+    trace: Callable[[Turn], None] | None = None
+    """Called after each commit, while the runs are still known as they were before."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -304,6 +306,8 @@ class Decider:
 
     async def _carry_out(self, turn: Turn) -> None:
         world = self._world
+        if world.trace is not None:
+            world.trace(turn)
         for run_id, hot in turn.runs.items():
             self._runs.put(run_id, hot)
         self._runs.trim()

@@ -19,6 +19,7 @@ from asyncflow.dispatcher.outbox import Follower, Outbox, OutboxSettings
 from asyncflow.dispatcher.reader import ResultReader
 from asyncflow.dispatcher.replies import Replies
 from asyncflow.dispatcher.timers import Timers
+from asyncflow.dispatcher.tracing import Tracing
 from asyncflow.dispatcher.turn import Turn
 from asyncflow.dispatcher.watchdog import Senses, Watchdog, WatchdogSettings
 from asyncflow.dispatcher.work import Work
@@ -30,6 +31,7 @@ from asyncflow.model.flow import Configuration, Selective
 from asyncflow.model.names import FlowName, Json, TaskId
 from asyncflow.model.requests import REQUEST_TYPE, Request, decode_reply, decode_request, encode_refusal
 from asyncflow.model.run import Selection, TaskError
+from asyncflow.model.trace_events import EmitLater
 from asyncflow.ports import Attempt, Broker, Clock, Codec, Completion, Delivery, Results, Store
 
 _log = logging.getLogger("asyncflow.dispatcher")
@@ -49,6 +51,8 @@ class Surroundings:
     workers: Workers | None = None
     """Without them nobody looks for attempts that are not reported."""
     backend: ResultBackend | None = None
+    trace: EmitLater | None = None
+    """Who is told, in trace events, of what is decided."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -124,6 +128,7 @@ class Dispatcher:
             timers=self._timers,
             committed=self._tell,
             group=group,
+            trace=None if around.trace is None else Tracing(around.configuration.flows, around.trace).committed,
         )
         self._decider = Decider(world=world, rules=rules, reader=self._reader, settings=self._settings.decider)
         self._front = Front(
