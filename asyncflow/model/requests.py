@@ -6,6 +6,7 @@ A request is one message to the slot of its run; the answer goes to `reply_to` u
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, ClassVar, TypeAlias
@@ -142,7 +143,10 @@ def encode_refusal(error: errors.AsyncflowError) -> bytes:
 
 def decode_reply(body: bytes) -> dict[str, Json]:
     """The answer. Raises the RequestError that the dispatcher refused with."""
-    reply: dict[str, Json] = orjson.loads(body)
+    try:
+        reply: dict[str, Json] = orjson.loads(body)
+    except orjson.JSONDecodeError:  # facts may hold what orjson does not read: NaN, lone surrogates
+        reply = json.loads(body)
     error = reply.get("error")
     if error is not None:
         kind = _REFUSALS.get(error["type"], errors.RequestError)

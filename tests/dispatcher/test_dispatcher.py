@@ -268,3 +268,22 @@ async def test_a_long_run_is_loaded_from_its_snapshot_after_a_restart() -> None:
         outcome = await client.run(run.id).wait(timeout=10)
     assert outcome.succeeded
     assert len(outcome.results("Shop")) == count
+
+
+async def test_watchers_hear_of_values_that_strict_json_cannot_say() -> None:
+    broker = MemoryBroker()
+    async with serving(broker, MemoryStore()) as client:
+        run = await client.start("dinner", {"guests": float("nan"), "more": 2**70})
+        async with run.changes() as changes:
+            first = await anext(changes)
+            await run.cancel()
+            heard = [change async for change in _until_ended(changes)]
+    assert first["run"]["node_args"]["more"] == 2**70
+    assert heard[-1]["ended"]
+
+
+async def _until_ended(changes: AsyncIterator[Any]) -> AsyncIterator[Any]:
+    async for change in changes:
+        yield change
+        if change.get("ended"):
+            return
