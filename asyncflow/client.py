@@ -15,10 +15,10 @@ from dataclasses import dataclass
 from typing import TypeVar
 
 import anyio
-import orjson
 
 from asyncflow.adapters.amqp_line import AmqpLine
 from asyncflow.errors import InvalidNodeArgsError, NoDispatcherError, RequestError, RunFailedError
+from asyncflow.model import jsontext
 from asyncflow.model import requests as r
 from asyncflow.model.names import FlowName, Json, RunId
 from asyncflow.model.run import Status, TaskError
@@ -226,7 +226,7 @@ def run_flow(flow: str, node_args: Json = None, *, url: str = "", namespace: str
 
 def _checked(node_args: Json) -> Json:
     try:
-        orjson.dumps(node_args)
+        jsontext.dumps(node_args)
     except TypeError as exc:
         raise InvalidNodeArgsError(f"node args must be JSON: {exc}") from exc
     return node_args

@@ -14,6 +14,7 @@ from typing import Any, ClassVar, TypeAlias
 import orjson
 
 from asyncflow import errors
+from asyncflow.model import jsontext
 from asyncflow.model.names import FlowName, Json, RunId
 
 REQUEST_TYPE = "asyncflow.request"
@@ -121,13 +122,13 @@ _REFUSALS: Mapping[str, type[errors.RequestError]] = {
 
 
 def encode_request(request: Request) -> bytes:
-    return orjson.dumps({"verb": request.verb, "with": request})
+    return jsontext.dumps({"verb": request.verb, "with": request})
 
 
 def decode_request(body: bytes) -> Request:
     """Raises RequestError for anything that `encode_request` does not write."""
     try:
-        raw = orjson.loads(body)
+        raw = jsontext.loads(body)
         members = raw["with"]
         if "tasks" in members:
             members["tasks"] = tuple(members["tasks"])
