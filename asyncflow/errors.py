@@ -8,6 +8,7 @@ AsyncflowError
         InvalidNodeArgsError  the node args are not JSON, or not what the flow takes
         SelectiveNoPathError  no path leads to a requested task
         AmbiguousRunError     a run id prefix fits several runs
+        EndlessRunError       a simulated run is not over after many nodes
     ConnectionFailedError     something outside cannot be reached
         BrokerError           the AMQP broker
         StoreError            the dispatcher's own store
@@ -106,6 +107,11 @@ class InvalidNodeArgsError(RequestError):
 class SelectiveNoPathError(RequestError):
     def __init__(self, flow: str, tasks: Sequence[str]) -> None:
         super().__init__(f"in flow {flow!r} no path of edges leads to {', '.join(sorted(tasks))}")
+
+
+class EndlessRunError(RequestError):
+    def __init__(self, nodes: int) -> None:
+        super().__init__(f"not over after {nodes} nodes; does a cycle never end? Otherwise give a greater `most`")
 
 
 class ConnectionFailedError(AsyncflowError):

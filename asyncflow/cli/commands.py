@@ -10,13 +10,19 @@ from asyncflow.cli.group import Commands, later
 from asyncflow.cli.options import (
     BROKER,
     CONFIG,
+    KEEP,
     Where,
+    config_options,
+    dice_options,
     embedded_options,
     gathered,
     line_options,
     log_options,
+    look_options,
     output_options,
+    print_options,
     read_options,
+    store_options,
     where_options,
     wish_options,
 )
@@ -171,3 +177,75 @@ def explain() -> None:
 @later("asyncflow.cli.check:schema")
 def schema() -> None:
     """Print the JSON Schema of the YAML files, for editors."""
+
+
+@asyncflow.command()
+@click.argument("flows", nargs=-1, metavar="[FLOW...]")
+@config_options
+@look_options
+@print_options
+@later("asyncflow.cli.plot:plot")
+def plot() -> None:
+    """Draw flows, all of them if none are named, and print the names of the files.
+
+    PNG needs: pip install 'asyncflow-dispatcher[png]'; other formats need nothing.
+    """
+
+
+@asyncflow.command()
+@click.argument("flow")
+@config_options
+@click.option("--node-args", metavar="JSON|@FILE", help="The flow's arguments; @- reads standard input.")
+@dice_options
+@output_options
+@later("asyncflow.cli.simulate:simulate")
+def simulate() -> None:
+    """Play FLOW by the dispatcher's rules: no broker, no worker, no waiting, and no task is called.
+
+    Ends as the run does: 0 when it has succeeded, 1 when not. With --runs, prints how often each outcome came, each
+    node ran and each edge fired, and ends with 0. Predicates and foreach functions are yours, and are called.
+    """
+
+
+@asyncflow.group(cls=Commands)
+def db() -> None:
+    """Look after a store: its schema, its soundness, its size."""
+
+
+@db.command()
+@store_options
+@output_options
+@later("asyncflow.cli.store:upgrade")
+def upgrade() -> None:
+    """Bring the schema up to date. SQLite does that by itself when a dispatcher starts; PostgreSQL does not."""
+
+
+@db.command("check")
+@store_options
+@output_options
+@later("asyncflow.cli.store:check")
+def check_store() -> None:
+    """Look through everything that is stored for what cannot be. Ends with 1 when there is such a thing."""
+
+
+@db.command()
+@click.argument("runs", nargs=-1, metavar="[RUN...]")
+@click.option("-o", "--output", "file", type=click.Path(path_type=Path), metavar="FILE", help="Else standard output.")
+@store_options
+@log_options
+@later("asyncflow.cli.store:export")
+def export() -> None:
+    """Write runs with their journals, attempts and results as lines of JSON; all runs if none are named."""
+
+
+@db.command()
+@KEEP
+@click.option("--dry-run", is_flag=True, help="Say how many runs would go, and remove none.")
+@store_options
+@output_options
+@later("asyncflow.cli.store:clean")
+def clean() -> None:
+    """Remove runs that ended long ago, with their sub-flows; a run that anything may still happen to stays.
+
+    A SQLite store in use by a dispatcher must be left by it first.
+    """

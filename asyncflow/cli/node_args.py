@@ -1,4 +1,4 @@
-"""What `--node-args` says: JSON, written out, in a file, or on standard input."""
+"""What `--node-args` and `--result` say: JSON, written out, in a file, or on standard input."""
 
 from __future__ import annotations
 
@@ -14,18 +14,21 @@ _SHOWN = 60
 
 def read_node_args(given: str | None) -> Json:
     """The value. Raises InvalidNodeArgsError with the place of the mistake."""
-    if given is None:
-        return None
+    return None if given is None else read_json(given, "--node-args")
+
+
+def read_json(given: str, option: str) -> Json:
+    """JSON, or @ and the file that holds it. Raises InvalidNodeArgsError with the place of the mistake."""
     if not given.startswith("@"):
-        return _parsed(given, "--node-args")
+        return _parsed(given, option)
     name = given[1:]
     try:
         raw = sys.stdin.buffer.read() if name == "-" else Path(name).read_bytes()
         return _parsed(raw.decode("utf-8-sig"), name)
     except OSError as exc:
-        raise InvalidNodeArgsError(f"--node-args: {name} cannot be read: {(exc.strerror or str(exc)).lower()}") from exc
+        raise InvalidNodeArgsError(f"{option}: {name} cannot be read: {(exc.strerror or str(exc)).lower()}") from exc
     except UnicodeDecodeError as exc:
-        raise InvalidNodeArgsError(f"--node-args: {name} is not UTF-8 (byte {exc.start})") from exc
+        raise InvalidNodeArgsError(f"{option}: {name} is not UTF-8 (byte {exc.start})") from exc
 
 
 def _parsed(text: str, source: str) -> Json:

@@ -11,6 +11,8 @@ from typing import Any
 
 import click
 
+from asyncflow.cli.group import found
+
 Decorator = Callable[[Callable[..., Any]], Callable[..., Any]]
 
 
@@ -41,6 +43,28 @@ class Embedded:
 
     app: str = ""
     concurrency: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Look:
+    """How flows are drawn, and where to."""
+
+    folder: Path = Path()
+    format: str = "svg"
+    style: Path | None = None
+    expand: str = "0"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Dice:
+    """What happens in a simulation, and how often it is played."""
+
+    seed: int = 1
+    fail: Mapping[str, float] | float = 0.0
+    result: Mapping[str, str] = field(default_factory=dict)
+    opaque: tuple[str, ...] = ()
+    runs: int | None = None
+    most: int = 10_000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -87,11 +111,35 @@ def _without_password(value: str) -> str:
     return "URL" if "@" in value and "://" in value else shlex.quote(value)
 
 
-def _labels(ctx: click.Context, param: click.Parameter, given: tuple[str, ...]) -> dict[str, str]:
+def _pairs(ctx: click.Context, param: click.Parameter, given: tuple[str, ...]) -> dict[str, str]:
     for one in given:
         if not one.partition("=")[0] or "=" not in one:
-            raise click.BadParameter(f"{one!r} is not NAME=VALUE", ctx=ctx, param=param)
+            raise click.BadParameter(f"{one!r} is not {param.make_metavar(ctx)}", ctx=ctx, param=param)
     return dict(one.split("=", 1) for one in given)
+
+
+def _chances(ctx: click.Context, param: click.Parameter, given: tuple[str, ...]) -> dict[str, float] | float:
+    """One chance for all, or chances by name."""
+    if len(given) == 1 and "=" not in given[0]:
+        return _chance(given[0], ctx, param)
+    return {name: _chance(value, ctx, param) for name, value in _pairs(ctx, param, given).items()}
+
+
+def _chance(text: str, ctx: click.Context, param: click.Parameter) -> float:
+    try:
+        chance = float(text)
+    except ValueError:
+        chance = -1.0
+    if not 0.0 <= chance <= 1.0:
+        raise click.BadParameter(f"{text!r} is no chance: a number from 0 to 1", ctx=ctx, param=param)
+    return chance
+
+
+def _seconds(ctx: click.Context, param: click.Parameter, given: str) -> float:
+    seconds = found("asyncflow.config.durations:seconds_of")(given)
+    if seconds is None:
+        raise click.BadParameter(f"{given!r} is no duration: write 30d, 12h or 1d12h", ctx=ctx, param=param)
+    return float(seconds)
 
 
 CONFIG = click.option(
@@ -112,7 +160,8 @@ STORE = click.option(
     "--store",
     default="",
     metavar="URL",
-    help="Where runs are kept; sqlite:///asyncflow.db if not said.  [env: ASYNCFLOW_STORE_URL]",
+    help="Where runs are kept: sqlite:///PATH or postgresql://...; sqlite:///asyncflow.db if not said.  "
+    "[env: ASYNCFLOW_STORE_URL]",
 )
 JSON = click.option("--json", is_flag=True, help="Write JSON on standard output, and nothing else there.")
 VERBOSE = click.option("-v", "--verbose", count=True, help="Tell more; -vv even more.")
@@ -125,7 +174,7 @@ wish_options = gathered(
     click.option("--only", multiple=True, metavar="TASK", help="Run what leads to this task, no more; repeatable."),
     click.option("--follow-subflows", is_flag=True, help="With --only: look for the tasks in sub-flows too."),
     click.option("--run-subsequent", is_flag=True, help="With --only: run what follows the tasks too."),
-    click.option("--label", multiple=True, metavar="NAME=VALUE", callback=_labels, help="Mark the run; repeatable."),
+    click.option("--label", multiple=True, metavar="NAME=VALUE", callback=_pairs, help="Mark the run; repeatable."),
     click.option("--run-id", metavar="ID", help="Give the run its id; the same id again is the same run."),
 )
 embedded_options = gathered(
@@ -134,8 +183,70 @@ embedded_options = gathered(
     click.option("-A", "--app", default="", metavar="APP", help="Embedded: your Celery app, such as proj.celery:app."),
     click.option("--concurrency", type=click.IntRange(min=1), metavar="N", help="Embedded: tasks at a time; 4."),
 )
+look_options = gathered(
+    Look,
+    "look",
+    click.option(
+        "-o",
+        "--output",
+        "folder",
+        type=click.Path(path_type=Path),
+        default=Path(),
+        metavar="FOLDER",
+        help="Where to: a file for each flow; - writes one flow to standard output.  [default: .]",
+    ),
+    click.option(
+        "--format", type=click.Choice(["svg", "dot", "mermaid", "json", "png"]), default="svg", show_default=True
+    ),
+    click.option(
+        "--style",
+        type=click.Path(path_type=Path),
+        metavar="FILE",
+        help="YAML with graphviz attributes, such as `task: {fillcolor: white}`.",
+    ),
+    click.option(
+        "--expand",
+        default="0",
+        metavar="N|FLOW,...",
+        help="Unfold sub-flows N deep, or those of these names.  [default: 0]",
+    ),
+)
+dice_options = gathered(
+    Dice,
+    "dice",
+    click.option("--seed", type=int, default=1, show_default=True, help="The same seed is the same run."),
+    click.option(
+        "--fail",
+        multiple=True,
+        callback=_chances,
+        metavar="[TASK=]CHANCE",
+        help="How likely a task fails, from 0 to 1; without a name, every one; repeatable.",
+    ),
+    click.option(
+        "--result",
+        multiple=True,
+        callback=_pairs,
+        metavar="TASK=JSON|@FILE",
+        help="What a task returns, null if not said; repeatable.",
+    ),
+    click.option("--opaque", multiple=True, metavar="FLOW", help="Take this sub-flow for one node; repeatable."),
+    click.option("--runs", type=click.IntRange(min=1), metavar="N", help="Play so many seeds, and count."),
+    click.option(
+        "--most", type=click.IntRange(min=1), default=10_000, show_default=True, help="Give up after so many nodes."
+    ),
+)
+KEEP = click.option(
+    "--keep",
+    required=True,
+    callback=_seconds,
+    metavar="DURATION",
+    help="How long ended runs are kept: 30d, 12h ...",
+)
 where_options = gathered(Where, "where", CONFIG, BROKER, STORE)
+config_options = gathered(Where, "where", CONFIG)
+store_options = gathered(Where, "where", STORE)
 line_options = gathered(Where, "where", BROKER)
 read_options = gathered(Where, "where", BROKER, STORE)
 output_options = gathered(Output, "output", JSON, VERBOSE, QUIET)
+print_options = gathered(Output, "output", JSON, QUIET)
 log_options = gathered(Output, "output", VERBOSE, QUIET)

@@ -19,7 +19,7 @@ from asyncflow.model.run import NodeKind, Status
 MOST_CAUSES = 5
 
 
-def summarize(report: Mapping[str, Json], console: Console, *, next_command: str, traceback: bool = False) -> None:
+def summarize(report: Mapping[str, Json], console: Console, *, next_command: str = "", traceback: bool = False) -> None:
     """Write the summary of a run that is over."""
     board = Board(report)
     console.print(_headline(board))
@@ -33,7 +33,7 @@ def summarize(report: Mapping[str, Json], console: Console, *, next_command: str
     handled = dict.fromkeys(one_line(node.name) for _, node in board.everywhere() if node.handled)
     if handled:
         console.print(f"  handled by a fallback: {', '.join(handled)}", style="dim")
-    if board.state is not Status.SUCCEEDED:
+    if next_command and board.state is not Status.SUCCEEDED:
         console.print(f"  next: {next_command}", soft_wrap=True)
 
 

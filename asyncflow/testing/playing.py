@@ -6,7 +6,7 @@ import random
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Protocol, TypeAlias
 
-from asyncflow.errors import RequestError
+from asyncflow.errors import EndlessRunError
 from asyncflow.model.names import Json
 from asyncflow.testing.nodes import Failure, Order, PendingNode
 from asyncflow.testing.world import World
@@ -57,14 +57,14 @@ class Player:
         self._failing = failing
 
     def play(self, choose: Choose, most: int) -> None:
-        """Until nothing is pending, or nothing but what never comes due. Raises RequestError after `most` nodes."""
+        """Until nothing is pending, or nothing but what never comes due. Raises EndlessRunError after `most` nodes."""
         for _ in range(most):
             order = self._next(choose)
             if order is None:
                 return
             self._end(self._world.pending_node(order))
         if self._world.orders:
-            raise RequestError(f"not over after {most} nodes; does a cycle never end? Otherwise give a greater `most`")
+            raise EndlessRunError(most)
 
     def _next(self, choose: Choose) -> Order | None:
         """The next node to end; the clock moves where nothing is due yet."""
