@@ -11,6 +11,7 @@ from pamqp import commands
 from pamqp.header import ProtocolHeader
 
 from asyncflow.adapters import amqp_frames as frames
+from asyncflow.adapters import amqp_properties
 
 FRAME_MAX = 131072
 CHANNEL = 1
@@ -70,7 +71,7 @@ class Wire:
                     tag, _ = frames.delivered(payload)
                     continue
                 if kind == frames.HEADER:
-                    header, body, size = payload, b"", frames.body_size(payload)
+                    header, body, size = payload, b"", amqp_properties.body_size(payload)
                 elif kind == frames.BODY:
                     body += payload
                 if kind in (frames.HEADER, frames.BODY) and len(body) == size:

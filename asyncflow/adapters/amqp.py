@@ -8,11 +8,10 @@ from collections.abc import Sequence
 from types import TracebackType
 from typing import Self
 
-from aio_pika.abc import AbstractConnection
-
 from asyncflow.adapters.amqp_address import Address
 from asyncflow.adapters.amqp_connection import Broken, LastingConnection
 from asyncflow.adapters.amqp_inbox import Inbox
+from asyncflow.adapters.amqp_lanes import LaneConnection
 from asyncflow.adapters.amqp_mailbox import AmqpMailbox
 from asyncflow.adapters.amqp_publisher import Publisher
 from asyncflow.adapters.amqp_topology import Topology
@@ -136,7 +135,7 @@ class AmqpBroker:
             await asyncio.sleep(_PARK_PAUSE)
         _log.error("broker.not_parked reason=%r bytes=%d body=%.200r", reason, len(delivery.body), delivery.body)
 
-    async def _open_inbox(self, connection: AbstractConnection, broken: Broken) -> None:
+    async def _open_inbox(self, connection: LaneConnection, broken: Broken) -> None:
         await self._topology.declare(connection)
         await self._inbox.attach(connection, self._topology.queue, broken)
 

@@ -14,10 +14,10 @@ import time
 from collections.abc import Awaitable, Callable
 
 import aio_pika
-from aio_pika.abc import AbstractConnection
 from aiormq import exceptions as refused
 
 from asyncflow.adapters.amqp_address import Address
+from asyncflow.adapters.amqp_lanes import LaneConnection
 from asyncflow.adapters.amqp_unreadable import tolerate_unreadable_properties
 from asyncflow.errors import BrokerError
 
@@ -35,7 +35,7 @@ FOREIGN_ERRORS = (refused.AMQPError, OSError, TimeoutError, RuntimeError, EOFErr
 Broken = Callable[[], None]
 """To be called when a connection is found to be of no use any more."""
 
-Open = Callable[[AbstractConnection, Broken], Awaitable[None]]
+Open = Callable[[LaneConnection, Broken], Awaitable[None]]
 
 
 class LastingConnection:
@@ -47,7 +47,7 @@ class LastingConnection:
         self._heartbeat = heartbeat
         self._open = open
         self._lost = lost
-        self._connection: AbstractConnection | None = None
+        self._connection: LaneConnection | None = None
         self._broken = asyncio.Event()
         self._up = asyncio.Event()
 
@@ -62,13 +62,14 @@ class LastingConnection:
         """Make the connection. Raises BrokerError."""
         tolerate_unreadable_properties()
         broken = asyncio.Event()
-        connection: AbstractConnection | None = None
+        connection: LaneConnection | None = None
         try:
             async with asyncio.timeout(_CONNECT_SECONDS):
                 connection = await aio_pika.connect(
                     self._address.url,
                     heartbeat=self._heartbeat,
                     client_properties={"connection_name": self._name},
+                    connection_class=LaneConnection,
                 )
                 connection.close_callbacks.add(lambda *_: broken.set())
                 await self._open(connection, broken.set)
@@ -116,7 +117,7 @@ class LastingConnection:
                 return pause
 
 
-async def _close(connection: AbstractConnection) -> None:
+async def _close(connection: LaneConnection) -> None:
     """Close politely; a broker that does not answer is left alone."""
     try:
         async with asyncio.timeout(_CLOSE_SECONDS):

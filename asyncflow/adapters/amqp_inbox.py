@@ -4,33 +4,82 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
-from aio_pika.abc import AbstractConnection
-from aiormq.abc import AbstractChannel, DeliveredMessage
+from aiormq.abc import DeliveredMessage
 
-from asyncflow.adapters.amqp_connection import FOREIGN_ERRORS, Broken
+from asyncflow.adapters import amqp_properties
+from asyncflow.adapters.amqp_connection import Broken
+from asyncflow.adapters.amqp_frames import BODY, DELIVER, HEADER, METHOD, ack_frame, delivered, method_of
+from asyncflow.adapters.amqp_lanes import LaneConnection
 from asyncflow.ports import Delivery
-
-_ACK_SECONDS = 10.0
-"""An acknowledgement is only written; this long, and nobody takes anything off the connection any more."""
 
 
 @dataclass(slots=True, eq=False)
 class _Generation:
     """One channel's deliveries. Tags count from 1 on each channel, so they mean nothing on another."""
 
-    channel: AbstractChannel
+    connection: LaneConnection
+    channel: int
     broken: Broken
     unacknowledged: dict[int, None] = field(default_factory=dict)
     """In the order of their arrival."""
+
+    def acknowledge(self, number: int, *, multiple: bool = False) -> None:
+        self.connection.write(ack_frame(number, self.channel, multiple=multiple))
 
 
 @dataclass(frozen=True, slots=True)
 class _Tag:
     generation: _Generation
     number: int
+
+
+class _Assembly:
+    """Puts deliveries together from their frames: a method, a content header, and as many bodies as it takes."""
+
+    def __init__(self, generation: _Generation, arrive: Callable[[Delivery, _Tag], None]) -> None:
+        self._generation = generation
+        self._arrive = arrive
+        self._number = 0
+        self._redelivered = False
+        self._header = b""
+        self._size = 0
+        self._bodies: list[bytes] = []
+
+    def take(self, kind: int, payload: bytes) -> bool:
+        """A frame of the channel: whether it was part of a delivery."""
+        if kind == METHOD:
+            if method_of(payload) != DELIVER:
+                return False
+            self._number, self._redelivered = delivered(payload)
+            return True
+        if kind == HEADER:
+            self._header, self._size, self._bodies = payload, amqp_properties.body_size(payload), []
+        elif kind == BODY:
+            self._size -= len(payload)
+            self._bodies.append(payload)
+        if self._size == 0:
+            self._finish()
+        return True
+
+    def _finish(self) -> None:
+        told = amqp_properties.read(self._header)
+        tag = _Tag(self._generation, self._number)
+        delivery = Delivery(
+            body=b"".join(self._bodies),
+            headers=told.headers,
+            type=told.type,
+            content_type=told.content_type,
+            content_encoding=told.content_encoding,
+            correlation_id=told.correlation_id,
+            reply_to=told.reply_to,
+            redelivered=self._redelivered,
+            tag=tag,
+        )
+        self._bodies = []
+        self._arrive(delivery, tag)
 
 
 class Inbox:
@@ -46,7 +95,7 @@ class Inbox:
         self._arrived: deque[Delivery] = deque()
         self._news = asyncio.Event()
 
-    async def attach(self, connection: AbstractConnection, queue: str, broken: Broken) -> None:
+    async def attach(self, connection: LaneConnection, queue: str, broken: Broken) -> None:
         """Consume a queue. A channel that closes, or a queue that is deleted, takes the connection with it."""
         channel = await connection.channel(publisher_confirms=False)
         channel.close_callbacks.add(lambda *_: broken())
@@ -54,12 +103,9 @@ class Inbox:
         raw.on_consumer_cancel_callbacks.add(lambda *_: broken())
         if self._prefetch is not None:
             await raw.basic_qos(prefetch_count=self._prefetch)
-        generation = self._generation = _Generation(raw, broken)
-
-        async def arrive(message: DeliveredMessage) -> None:
-            self._arrive(generation, message)
-
-        await raw.basic_consume(queue, arrive, no_ack=self._prefetch is None)
+        generation = self._generation = _Generation(connection, raw.number, broken)
+        connection.add_lane(raw.number, _Assembly(generation, self._arrive).take)
+        await raw.basic_consume(queue, _never, no_ack=self._prefetch is None)
 
     def detach(self) -> None:
         self._generation = None
@@ -88,42 +134,29 @@ class Inbox:
             if unacknowledged.pop(delivery.tag.number, delivery) is None
         ]
         try:
-            async with asyncio.timeout(_ACK_SECONDS):
-                await _acknowledge(generation, numbers)
-        except FOREIGN_ERRORS:
+            _acknowledge(generation, numbers)
+        except ConnectionError:
             generation.broken()  # so that the broker delivers them again
 
-    def _arrive(self, generation: _Generation, message: DeliveredMessage) -> None:
-        number = message.delivery_tag
-        if generation is not self._generation or number is None:
+    def _arrive(self, delivery: Delivery, tag: _Tag) -> None:
+        if tag.generation is not self._generation:
             return
         if self._prefetch is not None:
-            generation.unacknowledged[number] = None
-        self._arrived.append(_delivery(message, _Tag(generation, number)))
+            tag.generation.unacknowledged[tag.number] = None
+        self._arrived.append(delivery)
         self._news.set()
 
 
-async def _acknowledge(generation: _Generation, numbers: Sequence[int]) -> None:
+async def _never(message: DeliveredMessage) -> None:
+    """What aiormq would call with a message, if it got to see one."""
+
+
+def _acknowledge(generation: _Generation, numbers: Sequence[int]) -> None:
     """One acknowledgement for all up to the first that is still open, one each for those behind it."""
     oldest = next(iter(generation.unacknowledged), None)
     together = [number for number in numbers if oldest is None or number < oldest]
     if together:
-        await generation.channel.basic_ack(max(together), multiple=True, wait=False)
+        generation.acknowledge(max(together), multiple=True)
     for number in numbers:
         if oldest is not None and number > oldest:
-            await generation.channel.basic_ack(number, wait=False)
-
-
-def _delivery(message: DeliveredMessage, tag: _Tag) -> Delivery:
-    properties = message.header.properties
-    return Delivery(
-        body=message.body,
-        headers=properties.headers or {},
-        type=properties.message_type or "",
-        content_type=properties.content_type or "",
-        content_encoding=properties.content_encoding or "",
-        correlation_id=properties.correlation_id or "",
-        reply_to=properties.reply_to or "",
-        redelivered=bool(message.redelivered),
-        tag=tag,
-    )
+            generation.acknowledge(number)

@@ -8,11 +8,10 @@ from types import TracebackType
 from typing import Self
 from uuid import uuid4
 
-from aio_pika.abc import AbstractConnection
-
 from asyncflow.adapters.amqp_address import Address
 from asyncflow.adapters.amqp_connection import Broken, LastingConnection
 from asyncflow.adapters.amqp_inbox import Inbox
+from asyncflow.adapters.amqp_lanes import LaneConnection
 from asyncflow.adapters.amqp_publisher import Publisher
 from asyncflow.adapters.amqp_topology import declare_exchange
 from asyncflow.ports import Delivery, Message, Published
@@ -98,7 +97,7 @@ class AmqpMailbox:
             for delivery in await self._inbox.receive(100):
                 yield delivery
 
-    async def _open(self, connection: AbstractConnection, broken: Broken) -> None:
+    async def _open(self, connection: LaneConnection, broken: Broken) -> None:
         name = f"{self._namespace}.client.{uuid4().hex}"
         async with connection.channel() as channel:
             raw = await channel.get_underlay_channel()

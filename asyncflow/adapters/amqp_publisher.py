@@ -4,19 +4,24 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import asynccontextmanager
 
-from aio_pika.abc import AbstractChannel, AbstractConnection
+from aio_pika.abc import AbstractChannel
 from aiormq import exceptions as refused
 from aiormq import spec
 from aiormq.channel import Channel
 
+from asyncflow.adapters.amqp_confirms import Confirms
 from asyncflow.adapters.amqp_connection import FOREIGN_ERRORS, Broken, is_stray
+from asyncflow.adapters.amqp_lanes import LaneConnection
 from asyncflow.ports import Message, Published
 
 _IN_FLIGHT = 256
 """More unconfirmed messages at a time than this bring no more throughput."""
+
+_BYTES_IN_FLIGHT = 8 * 1024 * 1024
+"""Bodies that are written to the socket before the first of them is confirmed."""
 
 _PATIENCE = 1.0
 """How long to wait for a connection before a message counts as not known to be published."""
@@ -25,31 +30,34 @@ _log = logging.getLogger(__name__)
 
 
 class Publisher:
-    """Publishes over the channel of the connection that is up. `own_exchange` is known to exist."""
+    """Publishes over a lane of the connection that is up. `own_exchange` is known to exist."""
 
     def __init__(self, *, own_exchange: str, confirm_seconds: float) -> None:
         self._known_exchanges = frozenset({"", own_exchange})
         self._confirm_seconds = confirm_seconds
-        self._connection: AbstractConnection | None = None
-        self._channel: Channel | None = None
+        self._connection: LaneConnection | None = None
+        self._confirms: Confirms | None = None
         self._broken: Broken | None = None
         self._attached = asyncio.Event()
-        self._window = asyncio.Semaphore(_IN_FLIGHT)
         self._apart = asyncio.Lock()
         self._deadlines: set[asyncio.Timeout] = set()
 
-    async def attach(self, connection: AbstractConnection, broken: Broken) -> None:
+    async def attach(self, connection: LaneConnection, broken: Broken) -> None:
         """Open a channel on a new connection; a channel that closes takes its connection with it."""
         channel = await connection.channel(publisher_confirms=True, on_return_raises=True)
         channel.close_callbacks.add(lambda *_: broken())
-        self._connection, self._broken = connection, broken
-        self._channel = await _raw(channel)
+        raw = await channel.get_underlay_channel()
+        confirms = Confirms(raw.number, connection.frame_max)
+        connection.add_lane(raw.number, confirms.take)
+        self._connection, self._broken, self._confirms = connection, broken, confirms
         self._attached.set()
 
     def detach(self) -> None:
-        """Forget the connection, and end what still waits on it: aiormq at times leaves a confirm pending for ever."""
+        """Forget the connection, and end what still waits on it."""
         self._attached.clear()
-        self._connection = self._channel = self._broken = None
+        if self._confirms is not None:
+            self._confirms.abandon()
+        self._connection = self._confirms = self._broken = None
         now = asyncio.get_running_loop().time()
         for deadline in self._deadlines:
             if not deadline.expired():
@@ -60,11 +68,15 @@ class Publisher:
             return []
         if not self._attached.is_set():
             await self._wait_attached()
-        if len(messages) == 1:
-            return [await self._publish(messages[0])]
-        async with asyncio.TaskGroup() as group:
-            tasks = [group.create_task(self._publish(message)) for message in messages]
-        return [task.result() for task in tasks]
+        if all(message.exchange in self._known_exchanges for message in messages):
+            return [outcome for part in _portions(messages) for outcome in await self._publish(part)]
+        outcomes: list[Published] = []
+        for message in messages:
+            if message.exchange in self._known_exchanges:
+                outcomes += await self._publish([message])
+            else:
+                outcomes.append(await self._publish_apart(message))
+        return outcomes
 
     async def _wait_attached(self) -> None:
         try:
@@ -73,14 +85,20 @@ class Publisher:
         except TimeoutError:
             _log.debug("broker.publish_without_connection")
 
-    async def _publish(self, message: Message) -> Published:
-        if message.exchange not in self._known_exchanges:
-            return await self._publish_apart(message)
-        async with self._window:
-            channel = self._channel
-            if channel is None:
-                return Published.UNKNOWN
-            return await self._outcome(channel, message)
+    async def _publish(self, messages: Sequence[Message]) -> list[Published]:
+        """Write all of them at once, and wait for every confirm."""
+        connection, confirms, broken = self._connection, self._confirms, self._broken
+        if connection is None or confirms is None or broken is None:
+            return [Published.UNKNOWN] * len(messages)
+        sent, frames = confirms.write(messages, _tell_not_encodable)
+        try:
+            connection.write(frames)
+            async with asyncio.timeout(self._confirm_seconds):
+                await sent.settled
+        except (ConnectionError, TimeoutError):
+            # Whatever comes later on this channel could be taken for the answer to another message.
+            broken()
+        return sent.outcomes
 
     async def _publish_apart(self, message: Message) -> Published:
         """Publish to an exchange that may not exist, which would close the channel: over one of its own."""
@@ -139,6 +157,21 @@ async def _raw(channel: AbstractChannel) -> Channel:
     return raw
 
 
+def _portions(messages: Sequence[Message]) -> Iterator[Sequence[Message]]:
+    """Parts of what is to be published, each small enough to be in flight at once."""
+    start = size = 0
+    for place, message in enumerate(messages):
+        if place > start and (place - start >= _IN_FLIGHT or size + len(message.body) > _BYTES_IN_FLIGHT):
+            yield messages[start:place]
+            start, size = place, 0
+        size += len(message.body)
+    yield messages[start:]
+
+
+def _tell_not_encodable(exc: Exception) -> None:
+    _log.error("broker.message_not_encodable reason=%s", exc)
+
+
 def _refusal(exc: Exception) -> Published:
     match exc:
         case refused.PublishError() | refused.ChannelNotFoundEntity():
@@ -147,7 +180,7 @@ def _refusal(exc: Exception) -> Published:
             return Published.REFUSED
     if isinstance(exc, FOREIGN_ERRORS):
         return Published.UNKNOWN
-    _log.error("broker.message_not_encodable reason=%s", exc)
+    _tell_not_encodable(exc)
     return Published.REFUSED
 
 
