@@ -25,6 +25,10 @@ FOREIGN_SIGNATURES: frozenset[str] = frozenset(
     }
 )
 
+FOREIGN_NAMES = {
+    "compat/asyncflow_selinon/data_storage.py",  # users import selinon.data_storage
+}
+
 WORDS_THAT_SAY_NOTHING = {"base", "data", "helper", "helpers", "impl", "info", "manager", "process", "util", "utils"}
 
 _LAYOUT = {
@@ -111,7 +115,8 @@ def test_only_the_listed_foreign_signatures_take_many_parameters() -> None:
 
 
 def test_no_file_bears_a_name_that_says_nothing() -> None:
-    assert [place(path) for path in SOURCES if WORDS_THAT_SAY_NOTHING.intersection(path.stem.split("_"))] == []
+    silent = {place(path) for path in SOURCES if WORDS_THAT_SAY_NOTHING.intersection(path.stem.split("_"))}
+    assert silent == FOREIGN_NAMES
 
 
 def test_there_are_files_to_look_at() -> None:
