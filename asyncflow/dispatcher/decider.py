@@ -189,9 +189,14 @@ class Decider:
             return None
         node = hot.run.active.get(completion.id)
         first = self._pending.get(completion.id, work)
-        if node is None or first is not work or not is_final(completion):
-            self.counts.late += node is None or first is not work
+        if node is None or not is_final(completion):
+            self.counts.late += node is None
             turn.settle(work)
+            return None
+        if first is not work:
+            # Acknowledged with the first, not before: that may have come over a connection that is gone by now.
+            self.counts.late += 1
+            first.repeats.extend(work.deliveries)
             return None
         if not completion.conclusive:
             self._world.group.start_soon(self._wait_for_reason, work, completion)

@@ -58,8 +58,7 @@ class Turn:
     def settle(self, work: Work) -> None:
         """This work needs nothing more than the commit."""
         self.done.append(work)
-        if work.delivery is not None:
-            self.deliveries.append(work.delivery)
+        self.deliveries.extend(work.deliveries)
         if work.timer is not None:
             self.timers_done.append(work.timer)
 

@@ -23,6 +23,8 @@ class Work:
     event: Event | None = None
     completion: Completion | None = None
     delivery: Delivery | None = None
+    repeats: list[Delivery] = field(default_factory=list)
+    """Of the same completion, that came while this one waited for slow answers."""
     timer: SetTimer | None = None
     committed: Callable[[], None] | None = None
     """Called when what follows from it is durable."""
@@ -33,3 +35,8 @@ class Work:
     """The result as JSON, to be kept inline with the verdict."""
     is_stored: bool = False
     """Whether the result is in the task's storage already."""
+
+    @property
+    def deliveries(self) -> list[Delivery]:
+        """What is to be acknowledged when this is committed."""
+        return self.repeats if self.delivery is None else [self.delivery, *self.repeats]
