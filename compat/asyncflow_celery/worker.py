@@ -6,11 +6,13 @@ variable ASYNCFLOW_CONFIG with the paths of the flows' configuration.
 
 from __future__ import annotations
 
+import sys
 from contextlib import suppress
+from pathlib import Path
 from typing import Any
 
 from celery import shared_task
-from celery.signals import worker_init
+from celery.signals import worker_init, worker_process_shutdown, worker_shutdown
 
 from asyncflow.model.names import Json
 from asyncflow_celery.execution import run
@@ -41,6 +43,19 @@ def run_flow_task(self: Any, **call: Json) -> Json:
 
 @worker_init.connect  # type: ignore[untyped-decorator]  # celery ships no types
 def load_configuration(**_: Any) -> None:
-    """Before the pool forks, so that its processes share one copy; what is wrong with it is in the log then."""
+    """Before the pool forks, so that its processes share one copy; what is wrong with it is in the log then.
+
+    The modules of flow tasks and storages are found in the working directory, where the `celery` command finds those of
+    the app, but only while it imports them.
+    """
+    if str(Path.cwd()) not in sys.path:
+        sys.path.append(str(Path.cwd()))
     with suppress(NotConfiguredError):
         LOCAL.declared()
+
+
+@worker_process_shutdown.connect  # type: ignore[untyped-decorator]  # celery ships no types
+@worker_shutdown.connect  # type: ignore[untyped-decorator]  # celery ships no types
+def finish_tracing(**_: Any) -> None:
+    """In each process of a pool, and in the worker itself, which runs the tasks in other kinds of pools."""
+    LOCAL.finish()

@@ -37,7 +37,7 @@ Dispatcher = Gone(
     "flows are dispatched by `asyncflow serve`, not on workers. To limit how long a flow may take, give it a `timeout`",
 )
 Executor = Gone("Executor", "`asyncflow run FLOW` runs flows without a broker, and asyncflow.testing simulates them")
-Migrator = Gone("Migrator", "runs go on with the flows that they were started with")
+Migrator = Gone("Migrator", "let the runs of a flow end before you change its edges; see docs/from-selinon.md")
 SelinonTaskEnvelope = Gone("SelinonTaskEnvelope", "Config.set_celery_app registers what runs tasks on workers")
 Storage = Gone("Storage", "read what is configured with asyncflow.config.load")
 System = Gone("System", "check configurations with `asyncflow check`, and read them with asyncflow.config.load")
