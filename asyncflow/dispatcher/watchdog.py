@@ -8,6 +8,7 @@ patience ends after some leases. It is driven by heartbeats and deadlines: while
 from __future__ import annotations
 
 import logging
+from collections import deque
 from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice
@@ -29,6 +30,7 @@ _log = logging.getLogger("asyncflow.watchdog")
 
 _AT_A_TIME = 500
 """Ids in one question to the workers."""
+_MOST_GONE = 100
 _SHORTEST_WAIT = 0.1
 _MOST_SUSPECTS = 2000
 """Attempts of unknown whereabouts that are looked for when a worker vanishes: those that were published first."""
@@ -79,6 +81,8 @@ class Watchdog:
         self._watched: dict[TaskId, Watched] = {}
         """In the order in which they were published."""
         self._deadlines = Deadlines(self._watched)
+        self._gone: deque[tuple[float, str]] = deque(maxlen=_MOST_GONE)
+        """Workers that have vanished, and when, the latest last."""
         self._changed = anyio.Event()
         self._generation = 0
 
@@ -159,6 +163,7 @@ class Watchdog:
 
     async def _patrol(self) -> None:
         """Look for what is suspicious, for ever."""
+        await self._muster()
         while True:
             now = self._senses.clock.now()
             self._notice_reconnection(now)
@@ -168,6 +173,20 @@ class Watchdog:
                 await self._look_for(suspects)
             else:
                 await self._wait()
+
+    async def _muster(self) -> None:
+        """See who is there. Who vanishes before that is on no roll: hence one look for all that is published by then."""
+        try:
+            answers = await self._senses.workers.ask("ping", {}, seconds=self._settings.answer)
+        except BrokerError as exc:
+            _log.warning("cannot call the roll: %s", exc)
+            return
+        now = self._senses.clock.now()
+        for worker in answers.by_worker:
+            self._attendance.hear(WorkerReport(sign=Sign.ALIVE, worker=worker), now)
+        for one in self._watched.values():
+            if not one.worker and one.deadline > now + self._settings.settle:
+                self._expect(one, now + self._settings.settle)
 
     async def _wait(self) -> None:
         self._changed = anyio.Event()
@@ -199,6 +218,7 @@ class Watchdog:
                 self._attendance.excuse(worker, now)
                 continue
             self._attendance.strike_off(worker)
+            self._gone.append((now, worker))
             _log.warning("worker gone: %s", worker)
             self._accuse(worker, now)
 
@@ -219,6 +239,7 @@ class Watchdog:
             run_id=attempt.run_id,
             task=attempt.task,
             queue=queue,
+            sent_at=now,
             lease=lease,
             deadline=deadline,
             patience_ends=now + self._settings.patience * lease,
@@ -309,7 +330,8 @@ class Watchdog:
     def _give_up(self, one: Watched) -> None:
         if self._watched.get(one.id) is not one or one.missed_at is None:  # its result has been found
             return
-        error = lost(one, self._attendance.present)
+        gone = [worker for at, worker in self._gone if at >= one.sent_at]
+        error = lost(one, self._attendance.present, gone)
         _log.warning("lost: task %s (%s): %s", one.task, one.id, error.message)
         now = self._senses.clock.now()
         event = AttemptFailed(at=now, run_id=one.run_id, id=one.id, error=error, blame=Blame.INFRASTRUCTURE)

@@ -161,6 +161,17 @@ async def test_a_silent_worker_that_is_gone_has_its_attempts_looked_for() -> Non
     assert "received, worker vanished: worker w2" in verdict.error.message
 
 
+async def test_an_attempt_of_unknown_whereabouts_was_probably_with_the_worker_that_is_gone() -> None:
+    fleet = Fleet(has={"w1": []}, queues={"q": EMPTY})
+    async with watching(fleet, SLOW) as watched:
+        fleet.tell(Sign.ALIVE, "w1", interval=100)
+        fleet.tell(Sign.ALIVE, "w2", interval=0.1)
+        watched.publish()
+        verdict = await watched.verdict()
+    assert "received, worker vanished" in verdict.error.message
+    assert "w2" in verdict.error.message
+
+
 async def test_a_silent_worker_that_is_still_connected_is_only_busy() -> None:
     fleet = Fleet(has={"w2": []}, mute={"w2"}, queues={"q": EMPTY}, attached={"w2"})
     async with watching(fleet, SLOW) as watched:
@@ -211,6 +222,16 @@ async def test_workers_have_time_to_come_back_after_the_broker_was_away() -> Non
         fleet.tell(Sign.ALIVE, "w2", interval=100)
         await anyio.sleep(0.4)
         assert watched.works == []
+
+
+async def test_a_worker_that_vanishes_before_its_first_heartbeat_is_noticed() -> None:
+    fleet = Fleet(has={}, queues={"q": EMPTY})
+    made = Watching(fleet, SLOW)
+    made.publish()
+    async with anyio.create_task_group() as group:
+        group.start_soon(made.dog.run)
+        assert (await made.verdict()).id == "a"
+        group.cancel_scope.cancel()
 
 
 async def test_nothing_is_judged_while_the_broker_is_away() -> None:
