@@ -20,6 +20,7 @@ from aiormq import exceptions as refused
 from asyncflow.adapters.amqp_address import Address
 from asyncflow.adapters.amqp_connection import FOREIGN_ERRORS, Broken, LastingConnection, is_stray
 from asyncflow.adapters.amqp_inbox import Inbox
+from asyncflow.adapters.amqp_lanes import LaneConnection
 from asyncflow.adapters.amqp_publisher import Publisher
 from asyncflow.errors import BrokerError, EnvelopeError
 from asyncflow.fleet import Answers, FleetCodec, QueueState, WorkerReport
@@ -175,7 +176,7 @@ class AmqpWorkers:
 
     # --- the connection -----------------------------------------------------------------------------------------------
 
-    async def _open(self, connection: AbstractConnection, broken: Broken) -> None:
+    async def _open(self, connection: LaneConnection, broken: Broken) -> None:
         queue = f"{self._name}.workers.{uuid4().hex}"
         async with connection.channel() as channel:
             raw = await channel.get_underlay_channel()
