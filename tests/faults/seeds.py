@@ -5,9 +5,12 @@ from __future__ import annotations
 import logging
 import multiprocessing
 import os
+import sys
 from collections.abc import Callable, Iterable
 from concurrent.futures import ProcessPoolExecutor
 from typing import TypeVar
+
+import pytest
 
 _Case = TypeVar("_Case")
 _Found = TypeVar("_Found")
@@ -20,6 +23,12 @@ SEED = os.environ.get("ASYNCFLOW_SEED")
 
 def sized(short: int, long: int) -> int:
     return long if LONG else short
+
+
+def tell(capsys: pytest.CaptureFixture[str], figure: str) -> None:
+    """Say a figure, also where the test passes."""
+    with capsys.disabled():
+        sys.stdout.write(f"\n{figure}\n")
 
 
 def on_all_processors(play: Callable[[_Case], _Found], cases: Iterable[_Case], chunk: int = 20) -> list[_Found]:

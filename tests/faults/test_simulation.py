@@ -12,7 +12,7 @@ import sys
 import pytest
 
 from tests.faults.scenario import simulate
-from tests.faults.seeds import SEED, on_all_processors, sized
+from tests.faults.seeds import SEED, on_all_processors, sized, tell
 
 SEEDS = sized(2_000, 200_000)
 
@@ -38,8 +38,7 @@ def test_no_seed_violates_an_invariant(capsys: pytest.CaptureFixture[str]) -> No
 def test_the_seed_of_the_environment_violates_no_invariant() -> None:
     assert SEED is not None
     outcome = simulate(int(SEED))
-    print(outcome)
-    assert not outcome.violations
+    assert not outcome.violations, str(outcome)
 
 
 def test_a_seed_is_the_same_world_in_every_process() -> None:
