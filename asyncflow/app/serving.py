@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import signal
-from collections.abc import AsyncIterator, Callable, Mapping
-from contextlib import AsyncExitStack, asynccontextmanager
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager, contextmanager
+from dataclasses import dataclass
 from functools import cache
 
 import anyio
@@ -12,7 +13,8 @@ import anyio
 from asyncflow.adapters.amqp import AmqpBroker
 from asyncflow.adapters.amqp_workers import AmqpWorkers
 from asyncflow.adapters.clock import SystemClock
-from asyncflow.app.backends import open_backend
+from asyncflow.adapters.tracing import Tracer
+from asyncflow.app.backends import channels_of, open_backend
 from asyncflow.app.configuration import load_configuration
 from asyncflow.app.settings import Settings
 from asyncflow.app.stores import open_store
@@ -24,16 +26,34 @@ from asyncflow.model.names import FlowName
 from asyncflow.model.run import Selection
 from asyncflow.ports import Broker, Results, Store
 from asyncflow.storages import StorageResults
+from asyncflow_celery.tracing import open_tracing
 from asyncflow_celery.wire import CeleryCodec
 
 
-@asynccontextmanager
-async def dispatching(
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Parts:
+    """What a dispatcher works on, entered already."""
+
+    configuration: Configuration
+    broker: Broker
+    store: Store
+    results: Results
+    tracer: Tracer | None = None
+
+
+def dispatching(
     configuration: Configuration, broker: Broker, store: Store, results: Results, settings: Settings
-) -> AsyncIterator[Dispatcher]:
-    """A dispatcher at work on parts that are entered already."""
+) -> AbstractAsyncContextManager[Dispatcher]:
+    """A dispatcher at work on parts that are entered already, of which nothing is traced."""
+    return dispatching_on(Parts(configuration=configuration, broker=broker, store=store, results=results), settings)
+
+
+@asynccontextmanager
+async def dispatching_on(parts: Parts, settings: Settings) -> AsyncIterator[Dispatcher]:
+    """A dispatcher at work."""
     async with AsyncExitStack() as stack:
-        codec = CeleryCodec()
+        channels = channels_of(settings.completion)
+        codec = CeleryCodec(channels)
         workers = None
         if settings.broker_url:
             seen = AmqpWorkers(settings.broker_url, codec=codec, name=settings.namespace)
@@ -43,15 +63,17 @@ async def dispatching(
             await stack.enter_async_context(backend)
         dispatcher = Dispatcher(
             Surroundings(
-                configuration=configuration,
-                broker=broker,
-                store=store,
+                configuration=parts.configuration,
+                broker=parts.broker,
+                store=parts.store,
                 codec=codec,
-                results=results,
+                results=parts.results,
                 clock=SystemClock(),
-                select=selector(configuration.flows),
+                select=selector(parts.configuration.flows),
                 workers=workers,
                 backend=backend,
+                exploration=channels,
+                trace=None if parts.tracer is None else parts.tracer.emit_later,
             ),
             dispatcher_settings(settings),
         )
@@ -77,9 +99,22 @@ async def serving(settings: Settings) -> AsyncIterator[Dispatcher]:
     async with AsyncExitStack() as stack:
         store = await stack.enter_async_context(open_store(settings.store_url))
         broker = await stack.enter_async_context(AmqpBroker(settings.broker_url, namespace=settings.namespace))
-        results = StorageResults(configuration, environ=settings.environ)
+        tracer = stack.enter_context(tracing(configuration, settings))
+        results = StorageResults(configuration, environ=settings.environ, emit=None if tracer is None else tracer.emit)
         stack.push_async_callback(results.close)
-        yield await stack.enter_async_context(dispatching(configuration, broker, store, results, settings))
+        parts = Parts(configuration=configuration, broker=broker, store=store, results=results, tracer=tracer)
+        yield await stack.enter_async_context(dispatching_on(parts, settings))
+
+
+@contextmanager
+def tracing(configuration: Configuration, settings: Settings) -> Iterator[Tracer | None]:
+    """Whom `global.trace` tells; at the end they hear of what they have not heard yet, but are not waited for long."""
+    tracer = open_tracing(configuration, settings.environ)
+    try:
+        yield tracer
+    finally:
+        if tracer is not None:
+            tracer.finish()
 
 
 async def serve(settings: Settings, *, started: anyio.Event | None = None) -> None:
