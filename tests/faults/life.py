@@ -79,7 +79,7 @@ class Life:
 
     def check(self) -> None:
         """Nothing that a dead life still asks for is done."""
-        if self.dead or self.loop.crashed:
+        if self.dead or self.loop.crashed or self.loop.frozen:
             self.dead = True
             raise asyncio.CancelledError
 
@@ -208,7 +208,7 @@ class LifeStore:
         self._life.loop.call_later(self._world.agenda.random.random(), self._write_marks)
 
     def _write_marks(self) -> None:
-        if self._life.dead:
+        if self._life.dead or self._life.loop.frozen:
             return
         for ids, at in self._marks:
             with suppress(StopIteration):
