@@ -24,7 +24,7 @@ from asyncflow.dispatcher.turn import Turn
 from asyncflow.dispatcher.watchdog import Senses, Watchdog, WatchdogSettings
 from asyncflow.dispatcher.work import Work
 from asyncflow.errors import EnvelopeError, RequestError
-from asyncflow.fleet import ResultBackend, Workers
+from asyncflow.fleet import Exploration, ResultBackend, Workers
 from asyncflow.model.commands import SetTimer
 from asyncflow.model.events import AttemptFailed, Blame, TimerDue
 from asyncflow.model.flow import Configuration, Selective
@@ -51,6 +51,7 @@ class Surroundings:
     workers: Workers | None = None
     """Without them nobody looks for attempts that are not reported."""
     backend: ResultBackend | None = None
+    exploration: Exploration | None = None
     trace: EmitLater | None = None
     """Who is told, in trace events, of what is decided."""
 
@@ -186,6 +187,7 @@ class Dispatcher:
             submit=lambda work: self._decider.submit(work),  # noqa: PLW0108  (the decider is made later)
             revoke=self._revoke,
             find=None if around.backend is None else self._find,
+            exploration=around.exploration,
         )
         return Watchdog(senses, self._settings.watchdog)
 
