@@ -133,3 +133,23 @@ async def test_a_task_that_runs_longer_than_a_lease_is_not_lost(
         outcome = await outcome_of(client, {"seconds": 10}, seconds=60)
     assert outcome.results("sleep") == [10]
     assert outcome.nodes[0]["attempt"] == 1
+
+
+async def test_values_arrive_when_messages_are_spared(
+    fleets: Mapping[str, Fleet], store: SqliteStore, caplog: pytest.LogCaptureFixture
+) -> None:
+    """All workers reply over rpc: what rpc tells goes without callbacks, what it does not tell goes with them."""
+    caplog.set_level("INFO", "asyncflow.channels")
+    tasks = {"add": {"x": 1, "y": 2}, "ignored": {}, "retry_itself": {}, "replace_itself": {"x": 3, "y": 4}}
+    edges = [{"from": [], "to": name, "node_args": {"value": args}} for name, args in tasks.items()]
+    flow = {
+        "tasks": [single(name)["tasks"][0] for name in tasks],
+        "flows": ["flow"],
+        "flow-definitions": [{"name": "flow", "edges": edges}],
+    }
+    async with serving(flow, fleets["rpc"].url, store) as client:
+        with anyio.fail_after(20):
+            while "need no callbacks" not in caplog.text:
+                await anyio.sleep(0.05)
+        outcome = await outcome_of(client)
+    assert [outcome.results(name) for name in tasks] == [[3], ["kept anyway"], [2], [7]]
