@@ -11,6 +11,7 @@ from asyncflow.cli.options import (
     BROKER,
     CONFIG,
     KEEP,
+    LOG_FORMAT,
     Where,
     config_options,
     dice_options,
@@ -130,7 +131,7 @@ def resume() -> None:
 
 @asyncflow.command()
 @where_options
-@click.option("--log-format", type=click.Choice(["plain", "json"]), default="plain", show_default=True)
+@LOG_FORMAT
 @log_options
 @later("asyncflow.cli.serve:serve")
 def serve() -> None:
@@ -141,6 +142,7 @@ def serve() -> None:
 @gathered(Where, "where", CONFIG, BROKER)
 @click.option("-A", "--app", default="", metavar="APP", help="Your Celery app, such as proj.celery:app.")
 @click.option("-Q", "--queues", default="", metavar="QUEUE,...", help="Queues; all that the configuration names.")
+@LOG_FORMAT
 @click.argument("celery_args", nargs=-1, type=click.UNPROCESSED, metavar="[-- CELERY OPTIONS]")
 @later("asyncflow.cli.worker:worker")
 def worker() -> None:

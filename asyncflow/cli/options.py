@@ -167,6 +167,14 @@ JSON = click.option("--json", is_flag=True, help="Write JSON on standard output,
 VERBOSE = click.option("-v", "--verbose", count=True, help="Tell more; -vv even more.")
 QUIET = click.option("-q", "--quiet", is_flag=True, help="Tell errors only.")
 
+LOG_FORMAT = click.option(
+    "--log-format",
+    type=click.Choice(["plain", "json"]),
+    default="plain",
+    show_default=True,
+    help="Lines for people, or JSON.",
+)
+
 wish_options = gathered(
     Wish,
     "wish",

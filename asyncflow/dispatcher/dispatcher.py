@@ -15,7 +15,7 @@ from asyncflow.dispatcher.cascade import Rules
 from asyncflow.dispatcher.decider import Decider, DeciderSettings, World
 from asyncflow.dispatcher.front import Desk, Front
 from asyncflow.dispatcher.ids import TaskIds
-from asyncflow.dispatcher.outbox import Follower, Outbox, OutboxSettings
+from asyncflow.dispatcher.outbox import Follower, Outbox, OutboxSettings, Waiting
 from asyncflow.dispatcher.reader import ResultReader
 from asyncflow.dispatcher.replies import Replies
 from asyncflow.dispatcher.timers import Timers
@@ -141,6 +141,7 @@ class Dispatcher:
                 submit=self._decider.submit,
                 select=around.select,
                 group=group,
+                waiting=self._outbox.waiting,
             )
         )
 
@@ -194,8 +195,16 @@ class Dispatcher:
     def _follower(self) -> Follower:
         watchdog = self._watchdog
         if watchdog is None:
-            return Follower(give_up=self._give_up)
-        return Follower(give_up=self._give_up, sending=watchdog.sending, not_sent=watchdog.forget)
+            return Follower(give_up=self._give_up, waiting=self._tell_waiting)
+        return Follower(
+            give_up=self._give_up,
+            sending=watchdog.sending,
+            not_sent=watchdog.forget,
+            waiting=self._tell_waiting,
+        )
+
+    def _tell_waiting(self, waiting: Sequence[Waiting]) -> None:
+        self._front.tell_waiting(waiting)
 
     def _revoke(self, id: TaskId) -> None:
         """A lost attempt that turns up after all need not run."""
