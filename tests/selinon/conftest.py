@@ -15,7 +15,8 @@ from typing import Any
 import pytest
 import redis as redis_driver
 
-from asyncflow.app import Settings, serving
+from asyncflow.app.serving import serving
+from asyncflow.app.settings import Settings
 from asyncflow.client import Client, Outcome, connect
 from tests.selinon.real_selinon import python_with_selinon
 from tests.servers import CeleryWorker, RedisServer
