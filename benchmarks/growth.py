@@ -22,6 +22,7 @@ from typing import Any
 import anyio
 
 from asyncflow.adapters.sqlite import SqliteStore
+from asyncflow.app.garbage import collect_less_often
 from asyncflow.client import Client
 from benchmarks.measured import Figure, ratios
 from benchmarks.nowhere import Nowhere, dispatching
@@ -194,6 +195,7 @@ async def _one_by_one(client: Client, flow: str, runs: int) -> None:
 def main(arguments: Sequence[str]) -> None:
     measures: dict[str, Callable[[int], Any]] = {"width": _width, "open": _open}
     what, rounds = arguments
+    collect_less_often()
     json.dump(asyncio.run(measures[what](int(rounds))), sys.stdout)
 
 
