@@ -30,6 +30,8 @@ class Faults:
     """Chances, each for one act."""
 
     store_away: float = 0.0
+    late_commit: float = 0.0
+    """At a crash with a commit on its way."""
     storage_away: float = 0.0
     publish_refused: float = 0.0
     publish_unknown: float = 0.0
