@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from asyncflow import app
 from asyncflow.cli.environment import in_loop, settings_with_broker
 from asyncflow.cli.exits import Exit
@@ -9,9 +11,9 @@ from asyncflow.cli.logs import daemon_logs
 from asyncflow.cli.options import Output, Where
 
 
-def serve(where: Where, log_format: str, output: Output) -> int:
+def serve(where: Where, log_format: str, metrics_port: int | None, output: Output) -> int:
     """The body of `asyncflow serve`."""
-    settings = settings_with_broker(where, "serve", "`asyncflow run` needs none")
+    settings = replace(settings_with_broker(where, "serve", "`asyncflow run` needs none"), metrics_port=metrics_port)
     with daemon_logs(log_format, output):
         in_loop(lambda: app.serve(settings))
     return Exit.OK

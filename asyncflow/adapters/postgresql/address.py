@@ -56,6 +56,11 @@ class Address:
     limits: Limits = Limits()
 
     def __post_init__(self) -> None:
+        try:
+            conninfo_to_dict(self.url)
+        except psycopg.ProgrammingError as exc:
+            # Without the URL, which may hold a password.
+            raise StoreError(f"the store's URL is not one that PostgreSQL understands: {exc}") from exc
         if not _SCHEMA.fullmatch(self.schema):
             raise StoreError(
                 f"{self.schema!r} is no name for the store's schema; "
