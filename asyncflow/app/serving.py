@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import signal
-from collections.abc import AsyncIterator, Callable, Iterator, Mapping
-from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager, contextmanager
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from functools import cache
 
@@ -13,9 +13,9 @@ import anyio
 from asyncflow.adapters.amqp import AmqpBroker
 from asyncflow.adapters.amqp_workers import AmqpWorkers
 from asyncflow.adapters.clock import SystemClock
-from asyncflow.adapters.tracing import Tracer
 from asyncflow.app.backends import channels_of, open_backend
 from asyncflow.app.configuration import load_configuration
+from asyncflow.app.observing import NOBODY, Observers, observing
 from asyncflow.app.settings import Settings
 from asyncflow.app.stores import open_store
 from asyncflow.dispatcher.dispatcher import Dispatcher, DispatcherSettings, Surroundings
@@ -26,7 +26,6 @@ from asyncflow.model.names import FlowName
 from asyncflow.model.run import Selection
 from asyncflow.ports import Broker, Results, Store
 from asyncflow.storages import StorageResults
-from asyncflow_celery.tracing import open_tracing
 from asyncflow_celery.wire import CeleryCodec
 
 
@@ -38,13 +37,13 @@ class Parts:
     broker: Broker
     store: Store
     results: Results
-    tracer: Tracer | None = None
+    observers: Observers = NOBODY
 
 
 def dispatching(
     configuration: Configuration, broker: Broker, store: Store, results: Results, settings: Settings
 ) -> AbstractAsyncContextManager[Dispatcher]:
-    """A dispatcher at work on parts that are entered already, of which nothing is traced."""
+    """A dispatcher at work on parts that are entered already, which nobody looks on."""
     return dispatching_on(Parts(configuration=configuration, broker=broker, store=store, results=results), settings)
 
 
@@ -61,7 +60,7 @@ async def dispatching_on(parts: Parts, settings: Settings) -> AsyncIterator[Disp
         backend = open_backend(settings.result_backend)
         if backend is not None:
             await stack.enter_async_context(backend)
-        dispatcher = Dispatcher(
+        surroundings = parts.observers.around(
             Surroundings(
                 configuration=parts.configuration,
                 broker=parts.broker,
@@ -73,12 +72,12 @@ async def dispatching_on(parts: Parts, settings: Settings) -> AsyncIterator[Disp
                 workers=workers,
                 backend=backend,
                 exploration=channels,
-                trace=None if parts.tracer is None else parts.tracer.emit_later,
-            ),
-            dispatcher_settings(settings),
+            )
         )
+        dispatcher = Dispatcher(surroundings, dispatcher_settings(settings))
         group = await stack.enter_async_context(anyio.create_task_group())
         await group.start(dispatcher.run)
+        group.start_soon(parts.observers.sample, dispatcher, parts.store)
         try:
             yield dispatcher
         finally:
@@ -99,22 +98,11 @@ async def serving(settings: Settings) -> AsyncIterator[Dispatcher]:
     async with AsyncExitStack() as stack:
         store = await stack.enter_async_context(open_store(settings.store_url))
         broker = await stack.enter_async_context(AmqpBroker(settings.broker_url, namespace=settings.namespace))
-        tracer = stack.enter_context(tracing(configuration, settings))
-        results = StorageResults(configuration, environ=settings.environ, emit=None if tracer is None else tracer.emit)
+        observers = stack.enter_context(observing(configuration, settings))
+        results = StorageResults(configuration, environ=settings.environ, emit=observers.emit)
         stack.push_async_callback(results.close)
-        parts = Parts(configuration=configuration, broker=broker, store=store, results=results, tracer=tracer)
+        parts = Parts(configuration=configuration, broker=broker, store=store, results=results, observers=observers)
         yield await stack.enter_async_context(dispatching_on(parts, settings))
-
-
-@contextmanager
-def tracing(configuration: Configuration, settings: Settings) -> Iterator[Tracer | None]:
-    """Whom `global.trace` tells; at the end they hear of what they have not heard yet, but are not waited for long."""
-    tracer = open_tracing(configuration, settings.environ)
-    try:
-        yield tracer
-    finally:
-        if tracer is not None:
-            tracer.finish()
 
 
 async def serve(settings: Settings, *, started: anyio.Event | None = None) -> None:

@@ -27,6 +27,8 @@ class Settings:
     """How workers report: "rpc", "callbacks", "both", or "auto", which asks them what they can."""
     result_backend: str = ""
     """Where workers leave results, if the dispatcher can read it there: a redis:// URL."""
+    metrics_port: int | None = None
+    """Where Prometheus finds figures, on the loopback interface; 0 stands for any free port, None for nowhere."""
     watchdog: WatchdogSettings = field(default_factory=WatchdogSettings)
     environ: Mapping[str, str] = field(default_factory=lambda: dict(os.environ), repr=False)
 

@@ -31,6 +31,7 @@ from asyncflow.model.flow import Configuration, Selective
 from asyncflow.model.names import FlowName, Json, TaskId
 from asyncflow.model.requests import REQUEST_TYPE, Request, decode_reply, decode_request, encode_refusal
 from asyncflow.model.run import Selection, TaskError
+from asyncflow.model.spans import EmitSpansLater
 from asyncflow.model.trace_events import EmitLater
 from asyncflow.ports import Attempt, Broker, Clock, Codec, Completion, Delivery, Results, Store
 
@@ -54,6 +55,7 @@ class Surroundings:
     exploration: Exploration | None = None
     trace: EmitLater | None = None
     """Who is told, in trace events, of what is decided."""
+    spans: EmitSpansLater | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -129,7 +131,7 @@ class Dispatcher:
             timers=self._timers,
             committed=self._tell,
             group=group,
-            trace=None if around.trace is None else Tracing(around.configuration.flows, around.trace).committed,
+            trace=self._trace(),
         )
         self._decider = Decider(world=world, rules=rules, reader=self._reader, settings=self._settings.decider)
         self._front = Front(
@@ -144,6 +146,17 @@ class Dispatcher:
                 waiting=self._outbox.waiting,
             )
         )
+
+    @property
+    def outbox_size(self) -> int:
+        """Attempts that are committed and not known to be published."""
+        return len(self._outbox)
+
+    def _trace(self) -> Callable[[Turn], None] | None:
+        around = self._around
+        if around.trace is None and around.spans is None:
+            return None
+        return Tracing(around.configuration.flows, around.trace, around.spans).committed
 
     async def _take_in(self) -> None:
         while True:
