@@ -20,7 +20,6 @@ from asyncflow.model.names import FlowName, Json, NodeName, RunId, TaskId
 from asyncflow.model.requests import Request
 from asyncflow.model.run import ParentNode, Status, TaskError
 from asyncflow.model.snapshot import Snapshot
-from asyncflow.model.spans import Span
 
 # --- Broker -----------------------------------------------------------------------------------------------------------
 
@@ -391,35 +390,3 @@ class Line(Protocol):
         The iterator raises the RequestError that the dispatcher refused with, and BrokerError when the request cannot
         be sent. It waits without end where no dispatcher answers: callers set the deadline.
         """
-
-
-# --- Figures ----------------------------------------------------------------------------------------------------------
-
-
-class Timed(Enum):
-    """What a dispatcher does again and again, and how long each time takes."""
-
-    COMMIT = "commit"
-    PUBLISH = "publish"
-    """A batch, up to its confirmation."""
-    DISPATCH = "dispatch"
-    """From the arrival of a message to the acknowledgement after the commit of what follows from it."""
-    QUEUE = "queue"
-    """From the confirmation of a task message to its start. Only workers that tell of starts make it known."""
-    WORK = "work"
-    """From the start of a task to its report, under the same condition."""
-
-
-class Metrics(Protocol):
-    """Figures of a dispatcher at work. Every method returns at once and raises nothing."""
-
-    def ended(self, span: Span) -> None:
-        """A run, or an attempt at a task, is over."""
-
-    def took(self, what: Timed, seconds: float) -> None: ...
-
-    def parked(self) -> None:
-        """A message has gone to the dead letters."""
-
-    def sampled(self, *, open_runs: Mapping[FlowName, int], outbox: int, leases: int) -> None:
-        """How things stand now."""

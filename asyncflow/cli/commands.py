@@ -146,12 +146,6 @@ def resume() -> None:
     metavar="PORT",
     help="Serve figures for Prometheus on this port of 127.0.0.1.",
 )
-@click.option(
-    "--metrics-port",
-    type=click.IntRange(0, 65535),
-    metavar="PORT",
-    help="Serve figures for Prometheus on this port of 127.0.0.1.",
-)
 @log_options
 @later("asyncflow.cli.serve:serve")
 def serve() -> None:
