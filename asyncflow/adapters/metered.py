@@ -7,20 +7,9 @@ from collections import OrderedDict
 from collections.abc import Sequence
 from typing import Any, cast
 
+from asyncflow.model.figures import Metrics, Timed
 from asyncflow.model.names import TaskId
-from asyncflow.ports import (
-    Batch,
-    Broker,
-    Codec,
-    Completion,
-    Delivery,
-    Message,
-    Metrics,
-    Progress,
-    Published,
-    Store,
-    Timed,
-)
+from asyncflow.ports import Batch, Broker, Codec, Completion, Delivery, Message, Progress, Published, Store
 
 _MOST = 100_000
 

@@ -8,9 +8,9 @@ from contextlib import contextmanager
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, start_http_server
 
 from asyncflow.errors import RequestError
+from asyncflow.model.figures import Timed
 from asyncflow.model.names import FlowName
 from asyncflow.model.spans import Span
-from asyncflow.ports import Timed
 
 _QUICK = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10)
 _LONG = (0.01, 0.05, 0.1, 0.5, 1, 5, 10, 30, 60, 300, 600, 1800, 3600, 6 * 3600, 24 * 3600)
@@ -31,7 +31,7 @@ _TIMES = (
 
 
 class PrometheusMetrics:
-    """Fulfils `ports.Metrics`. Each has a registry of its own, so that one process may have several."""
+    """Fulfils `figures.Metrics`. Each has a registry of its own, so that one process may have several."""
 
     def __init__(self) -> None:
         self.registry = CollectorRegistry()

@@ -18,10 +18,11 @@ from asyncflow.adapters.tracing import Lane, Tracer
 from asyncflow.app.settings import Settings
 from asyncflow.dispatcher.dispatcher import Dispatcher, Surroundings
 from asyncflow.errors import RequestError, StoreError
+from asyncflow.model.figures import Metrics
 from asyncflow.model.flow import Configuration
 from asyncflow.model.spans import Span
 from asyncflow.model.trace_events import Emit
-from asyncflow.ports import Metrics, Store
+from asyncflow.ports import Store
 from asyncflow_celery.tracing import open_tracing
 
 _log = logging.getLogger(__name__)
