@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import click
 
@@ -15,6 +17,12 @@ class Reporting:
 
     completion: str | None = None
     result_backend: str | None = None
+
+    @property
+    def given(self) -> Mapping[str, Any]:
+        """The settings that were typed."""
+        named = {"completion": self.completion, "result_backend": self.result_backend}
+        return {name: value for name, value in named.items() if value}
 
 
 reporting_options = gathered(
