@@ -21,8 +21,7 @@ from tests.faults.virtual_loop import Agenda
 from tests.faults.workers import SimulatedWorkers
 
 EPOCH = 1_700_000_000.0
-SECRET = b"asyncflow.testing"
-"""That of simulations, so that ids are the same there."""
+SECRET = b"sixteen bytes..."
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
