@@ -11,11 +11,14 @@ import importlib
 import logging
 from collections.abc import Mapping
 from importlib.metadata import entry_points
+from threading import Thread
 from typing import Any
 
 from asyncflow.model.spans import Span
 
 _log = logging.getLogger(__name__)
+
+_LAST_WORDS = 2.0
 
 
 class SpanSink:
@@ -47,8 +50,10 @@ class SpanSink:
         self._batches.on_end(made)
 
     def close(self) -> None:
-        """Export what waits."""
-        self._batches.shutdown()
+        """Export what waits. A collector that does not answer is not waited for as long as the exporter would."""
+        closing = Thread(target=self._batches.shutdown, name="otel", daemon=True)
+        closing.start()
+        closing.join(_LAST_WORDS)
 
     def _context(self, trace_id: int, span_id: int) -> Any:
         sampled = self._api.TraceFlags(self._api.TraceFlags.SAMPLED)
@@ -76,7 +81,11 @@ def open_span_sink(environ: Mapping[str, str]) -> SpanSink | None:
             name,
         )
         return None
-    return SpanSink(found[0].load()(), environ)
+    try:
+        return SpanSink(found[0].load()(), environ)
+    except Exception as exc:  # noqa: BLE001  (exporters of others; looking on must not stop a dispatcher)
+        _log.warning("otel: no spans, for the exporter %r cannot be opened: %s: %s", name, type(exc).__name__, exc)
+        return None
 
 
 def _exporter_of(environ: Mapping[str, str]) -> str | None:

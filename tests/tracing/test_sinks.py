@@ -13,8 +13,10 @@ from threading import Event, get_ident
 from typing import Any
 
 import pytest
+import sentry_sdk
 
 from asyncflow.adapters.tracing import Tracer, open_tracer
+from asyncflow.adapters.tracing.sentry import SentrySink
 from asyncflow.adapters.tracing.sinks import JsonSink, log_line
 from asyncflow.model.flow import Trace
 from asyncflow.model.trace_events import WARNINGS, Traced, TraceEvent
@@ -211,3 +213,32 @@ def test_sentry_without_its_package_is_a_warning_that_says_what_to_install(
 
     assert tracer is None
     assert "pip install 'asyncflow-dispatcher[sentry]'" in caplog.text
+
+
+def test_sentry_gets_a_message_for_a_run_that_fails_for_good_and_no_other() -> None:
+    sent: list[dict[str, Any]] = []
+    with sentry_sdk.isolation_scope():
+        sentry_sdk.init("https://key@localhost/1", transport=_Kept(sent), default_integrations=False)
+        sink = SentrySink(sentry_sdk)
+        details = {"flow_name": "f", "dispatcher_id": "run-1", "node_args": None, "state": {}, "what": "burnt"}
+
+        sink(Traced(event=TraceEvent.FLOW_START, at=0.0, details=details))
+        sink(Traced(event=TraceEvent.FLOW_FAILURE, at=0.0, details={**details, "will_retry": True}))
+        sink(Traced(event=TraceEvent.FLOW_FAILURE, at=0.0, details={**details, "will_retry": False}))
+        sentry_sdk.get_client().close()
+
+    assert [one["message"] for one in sent] == ["flow f failed: burnt"]
+    assert sent[0]["tags"] == {"flow": "f", "run": "run-1"}
+
+
+class _Kept(sentry_sdk.Transport):
+    """Sends nothing."""
+
+    def __init__(self, sent: list[dict[str, Any]]) -> None:
+        super().__init__()
+        self._sent = sent
+
+    def capture_envelope(self, envelope: Any) -> None:
+        event = envelope.get_event()
+        if event is not None:
+            self._sent.append(event)
