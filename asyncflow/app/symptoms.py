@@ -98,6 +98,7 @@ def of_workers(told: Told, configuration: Configuration | None) -> list[Check]:
         _durability(told.active_queues),
         *(_setting(advised, told.conf) for advised in _ADVISED),
         _limits(told.conf),
+        _pool(told.stats),
         *(_tasks(told.registered, configuration) if configuration else ()),
     ]
 
@@ -183,6 +184,22 @@ def _limits(conf: By) -> Check:
         if settings.get(key) is not None
     }
     return Check(name="time limits", state=State.OK, told=", ".join(sorted(told)) or "workers set none of their own")
+
+
+def _pool(stats: By) -> Check:
+    pools = {worker: _implementation(answer) for worker, answer in stats.items()}
+    solo = sorted(worker for worker, pool in pools.items() if "solo" in pool)
+    if solo:
+        told = f"{_some(solo, len(stats))} uses the solo pool: it says nothing while a task runs"
+        return Check(name="pool", state=State.WEAK, told=told, advice="celery worker --pool prefork")
+    return Check(name="pool", state=State.OK, told=", ".join(sorted(set(pools.values()))) or "not told")
+
+
+def _implementation(stats: Json) -> str:
+    """celery.concurrency.prefork:TaskPool -> prefork."""
+    pool = stats.get("pool") if isinstance(stats, Mapping) else None
+    name = pool.get("implementation") if isinstance(pool, Mapping) else None
+    return str(name or "unknown").partition(":")[0].rpartition(".")[2]
 
 
 def _tasks(registered: By, configuration: Configuration) -> Iterable[Check]:

@@ -58,6 +58,7 @@ async def test_a_deployment_that_works_is_told_from_what_would_improve_it(
     assert "in use by a dispatcher" in checks["store"]["told"]
     assert checks["our queues"]["state"] == "ok"
     assert "quorum" in checks["our queues"]["told"]
+    assert checks["pool"]["told"] == "prefork"
     assert checks["task_acks_late"]["state"] == "weak"
     assert checks["task_acks_late"]["advice"] == "app.conf.task_acks_late = True"
     assert "nothing" in checks["tasks"]["told"]
@@ -129,6 +130,13 @@ def test_each_setting_that_is_missing_is_advised(missing: str) -> None:
     [weak] = [check for check in checks if check.state is State.WEAK]
     assert "1 of 2 workers (w2)" in weak.told
     assert missing in weak.advice or "confirm_publish" in weak.advice
+
+
+def test_a_solo_pool_is_told_of() -> None:
+    stats = {"w1": {"pool": {"implementation": "celery.concurrency.solo:TaskPool"}}}
+    checks = of_workers(Told(conf={"w1": SAFE}, registered={}, active_queues={}, stats=stats, report={}), None)
+    [weak] = [check for check in checks if check.state is State.WEAK]
+    assert weak.told == "any worker uses the solo pool: it says nothing while a task runs"
 
 
 def test_queues_that_a_restart_empties_are_named() -> None:

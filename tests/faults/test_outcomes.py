@@ -15,7 +15,7 @@ from tests.faults.conftest import Fleet, outcome_of, serving, single
 
 pytestmark = pytest.mark.timeout(120)
 
-KINDS = ("rpc", "redis", "disabled")
+KINDS = ("rpc", "rpc-5.6", "redis", "disabled")
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -115,10 +115,11 @@ async def test_a_task_that_is_revoked_before_its_start_ends(
     assert outcome.nodes[0]["error"]["type"] == ("LostAttempt" if kind == "disabled" else "TaskRevokedError")
 
 
+@pytest.mark.parametrize("kind", ["rpc-5.6", "disabled"])
 async def test_a_retry_that_waits_longer_than_a_lease_is_not_lost(
-    fleets: Mapping[str, Fleet], store: SqliteStore
+    fleets: Mapping[str, Fleet], store: SqliteStore, kind: str
 ) -> None:
-    fleet = fleets["disabled"]
+    fleet = fleets[kind]
     async with serving(single("retry_itself"), fleet.url, store, result_backend=fleet.listened) as client:
         outcome = await outcome_of(client, {"countdown": 6}, seconds=60)
     assert outcome.results("retry_itself") == [2]
