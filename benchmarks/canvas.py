@@ -12,7 +12,7 @@ from celery import Celery, chain, chord, group
 
 from asyncflow.client import Client, connect
 from benchmarks.measured import Figure, ratios
-from benchmarks.parts import Bench, alternating, chain_of, daemon
+from benchmarks.parts import DURABLE, IN_MEMORY, KNOWS_WORKERS, Bench, alternating, chain_of, daemon
 
 HOPS = 40
 WIDTH = 500
@@ -96,10 +96,10 @@ def both(
     with (
         bench.worker(APP, theirs, bench.redis.url(), concurrency=concurrency),
         bench.worker(APP, ours, "rpc://", concurrency=concurrency),
-        daemon(bench, file, ours),
-        daemon(bench, file, ours, durable=False, namespace="memory"),
-        runner(ours) as durable,
-        runner(ours, "memory") as in_memory,
+        daemon(bench, file, ours, until=KNOWS_WORKERS),
+        daemon(bench, file, ours, store=IN_MEMORY, until=KNOWS_WORKERS),
+        runner(ours, DURABLE) as durable,
+        runner(ours, IN_MEMORY) as in_memory,
     ):
         for warm in (durable, in_memory):
             warm(flows["flow-definitions"][-1]["name"])
@@ -108,7 +108,7 @@ def both(
 
 
 @contextmanager
-def runner(broker: str, namespace: str = "asyncflow") -> Iterator[Callable[[str], None]]:
+def runner(broker: str, namespace: str) -> Iterator[Callable[[str], None]]:
     """Run a flow to its end from synchronous code, over one lasting connection."""
     with (
         start_blocking_portal() as portal,

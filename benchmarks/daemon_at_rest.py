@@ -16,7 +16,7 @@ from asyncflow.model.requests import REQUEST_TYPE, StartRun, encode_request
 from asyncflow.ports import Message
 from benchmarks.echo import correlation_of
 from benchmarks.measured import Figure, quantile, ratios
-from benchmarks.parts import Bench, chain_of, cpu_seconds, daemon
+from benchmarks.parts import DURABLE, IN_MEMORY, Bench, chain_of, cpu_seconds, daemon
 from benchmarks.wire import CHANNEL, FRAME_MAX, Wire
 
 QUEUE = "first"
@@ -36,12 +36,12 @@ def measure_latency(bench: Bench) -> list[Figure]:
     file = bench.write_flows(chain_of(1, queue=QUEUE))
     with (
         daemon(bench, file, broker),
-        daemon(bench, file, broker, durable=False, namespace="memory"),
+        daemon(bench, file, broker, store=IN_MEMORY),
     ):
         for _ in range(bench.rounds):
             raw.append(_latencies(publisher, arrivals, _raw))
-            ours.append(_latencies(publisher, arrivals, lambda: _start("asyncflow")))
-            light.append(_latencies(publisher, arrivals, lambda: _start("memory")))
+            ours.append(_latencies(publisher, arrivals, lambda: _start(DURABLE)))
+            light.append(_latencies(publisher, arrivals, lambda: _start(IN_MEMORY)))
     return [
         _figure(share, bar, (ours, light, raw), name) for share, bar, name in ((0.5, 3.0, "p50"), (0.99, 10.0, "p99"))
     ]

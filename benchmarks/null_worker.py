@@ -19,7 +19,7 @@ from asyncflow.model.names import FlowName, NodeName, RunId, TaskId
 from asyncflow_celery.wire import CeleryCodec
 from benchmarks.canvas import timed
 from benchmarks.measured import Figure, ratios
-from benchmarks.parts import Bench, alternating, chain_of, cpu_seconds, daemon, script
+from benchmarks.parts import DURABLE, IN_MEMORY, Bench, alternating, chain_of, cpu_seconds, daemon, script
 from benchmarks.wire import CHANNEL, FRAME_MAX, Wire
 
 RUNS, LENGTH = 200, 30
@@ -37,8 +37,8 @@ def measure(bench: Bench) -> list[Figure]:
     cpu: list[float] = []
     with (
         script("echo", broker, QUEUE),
-        _stepping(bench, broker, file, durable=True, cpu=cpu) as durable,
-        _stepping(bench, broker, file, durable=False, cpu=[]) as in_memory,
+        _stepping(bench, broker, file, DURABLE, cpu) as durable,
+        _stepping(bench, broker, file, IN_MEMORY, []) as in_memory,
     ):
         durable(), in_memory()
         cpu.clear()
@@ -56,15 +56,12 @@ def measure(bench: Bench) -> list[Figure]:
 
 
 @contextmanager
-def _stepping(
-    bench: Bench, broker: str, file: Path, *, durable: bool, cpu: list[float]
-) -> Iterator[Callable[[], float]]:
+def _stepping(bench: Bench, broker: str, file: Path, store: str, cpu: list[float]) -> Iterator[Callable[[], float]]:
     """Steps per second of all runs together, from the start of their parent run to its end."""
-    namespace = "durable" if durable else "memory"
     with (
-        daemon(bench, file, broker, durable=durable, namespace=namespace) as pid,
+        daemon(bench, file, broker, store=store) as pid,
         start_blocking_portal() as portal,
-        portal.wrap_async_context_manager(connect(broker, namespace=namespace)) as client,
+        portal.wrap_async_context_manager(connect(broker, namespace=store)) as client,
     ):
 
         def rate() -> float:

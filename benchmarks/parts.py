@@ -18,6 +18,11 @@ import yaml
 from tests.servers import CeleryWorker, RabbitServer, RedisServer, wait_until
 
 ROOT = Path(__file__).parents[1]
+DURABLE, IN_MEMORY = "durable", "memory"
+"""The SQLite store with a sync for each commit, which is the default; and the one that forgets all when it ends."""
+KNOWS_WORKERS = b"reply over rpc"
+"""What a daemon says when it has found out how its workers report."""
+
 _TICKS = os.sysconf("SC_CLK_TCK")
 _PAGE = os.sysconf("SC_PAGESIZE")
 
@@ -61,22 +66,22 @@ class Bench:
 
 @contextmanager
 def daemon(
-    bench: Bench, flows: Path, broker: str, *, durable: bool = True, namespace: str = "asyncflow"
+    bench: Bench, flows: Path, broker: str, *, store: str = DURABLE, until: bytes = b"dispatching"
 ) -> Iterator[int]:
-    """`asyncflow serve` in its own process; gives its pid when it serves."""
+    """`asyncflow serve` in its own process; gives its pid when its log says `until`. Its namespace is the store's name."""
     folder = bench.new_folder("daemon")
     log = folder / "serve.log"
     environ = {
         **os.environ,
         "ASYNCFLOW_BROKER_URL": broker,
-        "ASYNCFLOW_STORE_URL": f"sqlite:///{folder / 'asyncflow.db'}" if durable else "memory:",
-        "ASYNCFLOW_NAMESPACE": namespace,
+        "ASYNCFLOW_STORE_URL": f"sqlite:///{folder / 'asyncflow.db'}" if store == DURABLE else "memory:",
+        "ASYNCFLOW_NAMESPACE": store,
     }
     with log.open("wb") as out:
         command = [Path(sys.executable).with_name("asyncflow"), "serve", "-c", str(flows)]
         serving = subprocess.Popen(command, env=environ, stdout=out, stderr=out)
     try:
-        wait_until(lambda: serving.poll() is not None or b"dispatching" in log.read_bytes(), "the daemon to serve")
+        wait_until(lambda: serving.poll() is not None or until in log.read_bytes(), "the daemon to serve")
         if serving.poll() is not None:
             raise AssertionError(log.read_text())
         yield serving.pid

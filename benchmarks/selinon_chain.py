@@ -13,7 +13,7 @@ import yaml
 
 from benchmarks.canvas import runner, timed
 from benchmarks.measured import Figure, ratios
-from benchmarks.parts import Bench, chain_of, daemon
+from benchmarks.parts import DURABLE, KNOWS_WORKERS, Bench, chain_of, daemon
 from tests.selinon.real_selinon import python_with_selinon
 
 LENGTHS = (5, 10)
@@ -92,8 +92,8 @@ def _ours(bench: Bench, length: int) -> Iterator[Callable[[str], None]]:
     flows = bench.write_flows(chain_of(length))
     with (
         bench.worker("benchmarks.tasks", broker, "rpc://", concurrency=2),
-        daemon(bench, flows, broker),
-        runner(broker) as run,
+        daemon(bench, flows, broker, until=KNOWS_WORKERS),
+        runner(broker, DURABLE) as run,
     ):
         run("chain")
         yield run
