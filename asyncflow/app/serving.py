@@ -5,26 +5,52 @@ from __future__ import annotations
 import signal
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass, replace
 from functools import cache
+from uuid import uuid4
 
 import anyio
 
-from asyncflow.adapters.amqp import AmqpBroker
+from asyncflow.adapters.amqp import AmqpBroker, Share
+from asyncflow.adapters.amqp_topology import SLOTS
 from asyncflow.adapters.amqp_workers import AmqpWorkers
 from asyncflow.adapters.clock import SystemClock
 from asyncflow.app.backends import open_backend
 from asyncflow.app.configuration import load_configuration
 from asyncflow.app.settings import Settings
-from asyncflow.app.stores import open_store
+from asyncflow.app.stores import is_shared, open_store
 from asyncflow.dispatcher.dispatcher import Dispatcher, DispatcherSettings, Surroundings
+from asyncflow.dispatcher.hearing import Hearing
 from asyncflow.dispatcher.outbox import OutboxSettings
+from asyncflow.dispatcher.partitions import Partitions, PartitionSettings
+from asyncflow.dispatcher.place import Place
 from asyncflow.engine.selective import select
+from asyncflow.errors import RequestError, StoreError
+from asyncflow.fleet import Workers
 from asyncflow.model.flow import Configuration, Flow, Selective
 from asyncflow.model.names import FlowName
 from asyncflow.model.run import Selection
-from asyncflow.ports import Broker, Results, Store
+from asyncflow.ports import Broker, Leases, Results, Store
 from asyncflow.storages import StorageResults
 from asyncflow_celery.wire import CeleryCodec
+
+USUAL_PARTITIONS = 8
+"""Of a store that several dispatchers can have: as many can share the work, and each partition costs two connections."""
+
+_SHORTEST_HEARTBEAT = 2
+_HIGHEST_PRIORITY = 2**31 - 1
+_DRAIN_SECONDS = 8.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Parts:
+    """What the dispatchers of a process share."""
+
+    configuration: Configuration
+    store: Store
+    results: Results
+    settings: Settings
+    workers: Workers | None = None
 
 
 @asynccontextmanager
@@ -33,27 +59,34 @@ async def dispatching(
 ) -> AsyncIterator[Dispatcher]:
     """A dispatcher at work on parts that are entered already."""
     async with AsyncExitStack() as stack:
-        codec = CeleryCodec()
         workers = None
         if settings.broker_url:
-            seen = AmqpWorkers(settings.broker_url, codec=codec, name=settings.namespace)
+            seen = AmqpWorkers(settings.broker_url, codec=CeleryCodec(), name=settings.namespace)
             workers = await stack.enter_async_context(seen)
-        backend = open_backend(settings.result_backend)
+        parts = Parts(configuration=configuration, store=store, results=results, settings=settings, workers=workers)
+        yield await stack.enter_async_context(_dispatching(parts, broker, Place()))
+
+
+@asynccontextmanager
+async def _dispatching(parts: Parts, broker: Broker, place: Place) -> AsyncIterator[Dispatcher]:
+    async with AsyncExitStack() as stack:
+        backend = open_backend(parts.settings.result_backend)
         if backend is not None:
             await stack.enter_async_context(backend)
         dispatcher = Dispatcher(
             Surroundings(
-                configuration=configuration,
+                configuration=parts.configuration,
                 broker=broker,
-                store=store,
-                codec=codec,
-                results=results,
+                store=parts.store,
+                codec=CeleryCodec(),
+                results=parts.results,
                 clock=SystemClock(),
-                select=selector(configuration.flows),
-                workers=workers,
+                select=selector(parts.configuration.flows),
+                workers=parts.workers,
                 backend=backend,
+                place=place,
             ),
-            dispatcher_settings(settings),
+            dispatcher_settings(parts.settings),
         )
         group = await stack.enter_async_context(anyio.create_task_group())
         await group.start(dispatcher.run)
@@ -71,24 +104,92 @@ def dispatcher_settings(settings: Settings) -> DispatcherSettings:
 
 
 @asynccontextmanager
-async def serving(settings: Settings) -> AsyncIterator[Dispatcher]:
-    """The daemon's parts: store, broker, dispatcher. Raises ConfigurationError, BrokerError, StoreError."""
+async def serving(settings: Settings) -> AsyncIterator[Dispatcher | Partitions]:
+    """The daemon's parts: store, broker, and the dispatcher, or as many as this process has partitions.
+
+    Raises ConfigurationError, BrokerError, StoreError.
+    """
     configuration = load_configuration(settings).configuration
     async with AsyncExitStack() as stack:
         store = await stack.enter_async_context(open_store(settings.store_url))
-        broker = await stack.enter_async_context(AmqpBroker(settings.broker_url, namespace=settings.namespace))
+        count = await partition_count(store, settings)
         results = StorageResults(configuration, environ=settings.environ)
         stack.push_async_callback(results.close)
-        yield await stack.enter_async_context(dispatching(configuration, broker, store, results, settings))
+        if count == 1 and not is_shared(settings.store_url):
+            broker = await stack.enter_async_context(AmqpBroker(settings.broker_url, namespace=settings.namespace))
+            yield await stack.enter_async_context(dispatching(configuration, broker, store, results, settings))
+            return
+        seen = AmqpWorkers(settings.broker_url, codec=CeleryCodec(), name=settings.namespace)
+        parts = Parts(
+            configuration=configuration,
+            store=store,
+            results=results,
+            settings=settings,
+            workers=await stack.enter_async_context(seen),
+        )
+        yield await stack.enter_async_context(_partitions(parts, store, count))
+
+
+@asynccontextmanager
+async def _partitions(parts: Parts, leases: Leases, count: int) -> AsyncIterator[Partitions]:
+    """A fair share of the partitions, each with a dispatcher and connections of its own."""
+    settings = parts.settings
+    assert parts.workers is not None, "there is a broker"
+    hearing = Hearing(parts.workers)
+
+    @asynccontextmanager
+    async def serve_place(place: Place) -> AsyncIterator[Dispatcher]:
+        share = Share(partition=place.partition, partitions=count, priority=min(place.epoch or 0, _HIGHEST_PRIORITY))
+        broker = AmqpBroker(
+            settings.broker_url,
+            namespace=settings.namespace,
+            share=share,
+            # What a process that has frozen was sent already goes to others when its heartbeats have stopped.
+            heartbeat=max(_SHORTEST_HEARTBEAT, round(settings.lease)),
+        )
+        with hearing.listening() as workers:
+            async with broker, _dispatching(replace(parts, workers=workers), broker, place) as dispatcher:
+                yield dispatcher
+
+    partitions = Partitions(
+        leases=leases,
+        serve=serve_place,
+        settings=PartitionSettings(count=count, ttl=settings.lease),
+        owner=uuid4().hex,
+    )
+    async with anyio.create_task_group() as group:
+        group.start_soon(hearing.run)
+        await group.start(partitions.run)
+        try:
+            yield partitions
+        finally:
+            group.cancel_scope.cancel()
+
+
+async def partition_count(leases: Leases, settings: Settings) -> int:
+    """What the store says, for all dispatchers must agree. Raises StoreError where the settings say something else."""
+    usual = USUAL_PARTITIONS if is_shared(settings.store_url) else 1
+    wanted = settings.partitions or usual
+    if wanted > SLOTS:
+        raise RequestError(f"there can be {SLOTS} partitions at most, not {wanted}")
+    count = await leases.agree_on_partitions(wanted)
+    if settings.partitions not in (None, count):
+        raise StoreError(
+            f"this store was begun with {count} partitions, and all its dispatchers must have as many, "
+            f"not {wanted}: leave ASYNCFLOW_PARTITIONS unset, or begin with a new store"
+        )
+    return count
 
 
 async def serve(settings: Settings, *, started: anyio.Event | None = None) -> None:
-    """Dispatch until SIGTERM or SIGINT. Raises as `serving` does."""
+    """Dispatch until SIGTERM or SIGINT, then finish what is begun. Raises as `serving` does."""
     with anyio.open_signal_receiver(signal.SIGTERM, signal.SIGINT) as signals:
-        async with serving(settings):
+        async with serving(settings) as served:
             if started is not None:
                 started.set()
             async for _ in signals:
+                with anyio.move_on_after(_DRAIN_SECONDS):
+                    await served.drain()
                 return
 
 

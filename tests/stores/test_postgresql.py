@@ -65,7 +65,7 @@ async def test_a_store_that_was_never_made_is_refused_and_left_alone(postgresql,
 
 
 async def test_an_upgrade_makes_the_store_once(postgresql, schema):
-    assert await upgrade(postgresql.url(), schema=schema) == ["0001_runs.sql", "0002_commit.sql"]
+    assert await upgrade(postgresql.url(), schema=schema) == ["0001_runs.sql", "0002_commit.sql", "0003_partitions.sql"]
     assert await upgrade(postgresql.url(), schema=schema) == []
     async with PostgresStore(postgresql.url(), schema=schema) as store:
         await store.commit(step("r", 1))
