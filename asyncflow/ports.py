@@ -307,16 +307,13 @@ class Store(Protocol):
         """Inline results, as JSON text; ids without one are left out."""
 
     async def unpublished(self, partitions: Collection[int] | None = None) -> list[Attempt]:
-        """Attempts without a verdict that are not known to be published, in the order they were committed.
-
-        Here and below: of the runs in these partitions; None for all.
-        """
+        """Attempts without a verdict that are not known to be published, in the order they were committed."""
 
     async def outstanding(self, before: float, partitions: Collection[int] | None = None) -> list[Outstanding]:
         """Attempts without a verdict that were due before then, the longest due first, published or not."""
 
     async def timers(self, partitions: Collection[int] | None = None) -> list[SetTimer]:
-        """Every timer that is set and not done."""
+        """Every timer that is set and not done; as above, of the runs in these partitions, or of all for None."""
 
     async def take_slot(self, name: str, now: float, interval: float) -> float:
         """When the next start of a throttled node may be: now, or `interval` seconds after the slot taken before.
@@ -395,6 +392,8 @@ class Line(Protocol):
 
     def answers(self, request: Request) -> AbstractAsyncContextManager[AsyncIterator[dict[str, Json]]]:
         """Send a request and iterate over its answers; leaving the context ends the conversation.
+
+        Entering waits until the request is kept in a queue: for ever, where no dispatcher has made one.
 
         The iterator raises the RequestError that the dispatcher refused with, and BrokerError when the request cannot
         be sent. It waits without end where no dispatcher answers: callers set the deadline.

@@ -22,6 +22,7 @@ from asyncflow.adapters.amqp_connection import FOREIGN_ERRORS, Broken, LastingCo
 from asyncflow.adapters.amqp_inbox import Inbox
 from asyncflow.adapters.amqp_lanes import LaneConnection
 from asyncflow.adapters.amqp_publisher import Publisher
+from asyncflow.adapters.amqp_topology import Topology
 from asyncflow.errors import BrokerError, EnvelopeError
 from asyncflow.fleet import Answers, FleetCodec, QueueState, WorkerReport
 from asyncflow.model.names import Json
@@ -139,6 +140,17 @@ class AmqpWorkers:
                 raise
             raise BrokerError(f"the AMQP broker at {self._address} did not tell of queue {name!r}: {exc}") from exc
         return QueueState(messages=told.message_count or 0, consumers=told.consumer_count or 0)
+
+    async def has_quorum(self, topology: Topology) -> bool:
+        """Whether the queue of a dispatcher, which must exist, is a quorum queue. Raises BrokerError."""
+        connection = self._connection
+        if connection is None:
+            raise BrokerError(f"the AMQP broker at {self._address} is not connected")
+        try:
+            async with asyncio.timeout(_PASSIVE_SECONDS):
+                return await topology.is_quorum(connection)
+        except FOREIGN_ERRORS as exc:
+            raise BrokerError(f"the AMQP broker at {self._address} did not tell of our queue: {exc}") from exc
 
     async def is_attached(self, worker: str) -> bool:
         state = await self.queue(self._codec.control_queue(worker))

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import signal
 from collections.abc import AsyncIterator, Callable, Mapping
-from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass, replace
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
 from functools import cache
 from uuid import uuid4
 
@@ -15,8 +15,9 @@ from asyncflow.adapters.amqp import AmqpBroker, Share
 from asyncflow.adapters.amqp_topology import SLOTS
 from asyncflow.adapters.amqp_workers import AmqpWorkers
 from asyncflow.adapters.clock import SystemClock
-from asyncflow.app.backends import open_backend
+from asyncflow.app.backends import channels_of, open_backend
 from asyncflow.app.configuration import load_configuration
+from asyncflow.app.observing import NOBODY, Observers, observing
 from asyncflow.app.settings import Settings
 from asyncflow.app.stores import is_shared, open_store
 from asyncflow.dispatcher.dispatcher import Dispatcher, DispatcherSettings, Surroundings
@@ -37,6 +38,7 @@ from asyncflow_celery.wire import CeleryCodec
 USUAL_PARTITIONS = 8
 """Of a store that several dispatchers can have: as many can share the work, and each partition costs two connections."""
 
+_WHOLE = Place()
 _SHORTEST_HEARTBEAT = 2
 _HIGHEST_PRIORITY = 2**31 - 1
 _DRAIN_SECONDS = 8.0
@@ -44,52 +46,58 @@ _DRAIN_SECONDS = 8.0
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Parts:
-    """What the dispatchers of a process share."""
+    """What a dispatcher works on, entered already."""
 
     configuration: Configuration
+    broker: Broker
     store: Store
     results: Results
-    settings: Settings
+    observers: Observers = NOBODY
     workers: Workers | None = None
+    """A connection of its own is made where none is given."""
+    place: Place = _WHOLE
 
 
-@asynccontextmanager
-async def dispatching(
+def dispatching(
     configuration: Configuration, broker: Broker, store: Store, results: Results, settings: Settings
-) -> AsyncIterator[Dispatcher]:
-    """A dispatcher at work on parts that are entered already."""
-    async with AsyncExitStack() as stack:
-        workers = None
-        if settings.broker_url:
-            seen = AmqpWorkers(settings.broker_url, codec=CeleryCodec(), name=settings.namespace)
-            workers = await stack.enter_async_context(seen)
-        parts = Parts(configuration=configuration, store=store, results=results, settings=settings, workers=workers)
-        yield await stack.enter_async_context(_dispatching(parts, broker, Place()))
+) -> AbstractAsyncContextManager[Dispatcher]:
+    """A dispatcher at work on parts that are entered already, which nobody looks on."""
+    return dispatching_on(Parts(configuration=configuration, broker=broker, store=store, results=results), settings)
 
 
 @asynccontextmanager
-async def _dispatching(parts: Parts, broker: Broker, place: Place) -> AsyncIterator[Dispatcher]:
+async def dispatching_on(parts: Parts, settings: Settings) -> AsyncIterator[Dispatcher]:
+    """A dispatcher at work."""
     async with AsyncExitStack() as stack:
-        backend = open_backend(parts.settings.result_backend)
+        channels = channels_of(settings.completion)
+        codec = CeleryCodec(channels)
+        workers = parts.workers
+        if workers is None and settings.broker_url:
+            seen = AmqpWorkers(settings.broker_url, codec=codec, name=settings.namespace)
+            workers = await stack.enter_async_context(seen)
+        backend = open_backend(settings.result_backend)
         if backend is not None:
             await stack.enter_async_context(backend)
-        dispatcher = Dispatcher(
+        surroundings = parts.observers.around(
             Surroundings(
                 configuration=parts.configuration,
-                broker=broker,
+                broker=parts.broker,
                 store=parts.store,
-                codec=CeleryCodec(),
+                codec=codec,
                 results=parts.results,
                 clock=SystemClock(),
                 select=selector(parts.configuration.flows),
-                workers=parts.workers,
+                workers=workers,
                 backend=backend,
-                place=place,
-            ),
-            dispatcher_settings(parts.settings),
+                exploration=channels,
+                place=parts.place,
+            )
         )
+        dispatcher = Dispatcher(surroundings, dispatcher_settings(settings))
         group = await stack.enter_async_context(anyio.create_task_group())
         await group.start(dispatcher.run)
+        if parts.place is _WHOLE:
+            group.start_soon(parts.observers.sample, dispatcher, parts.store)
         try:
             yield dispatcher
         finally:
@@ -113,29 +121,38 @@ async def serving(settings: Settings) -> AsyncIterator[Dispatcher | Partitions]:
     async with AsyncExitStack() as stack:
         store = await stack.enter_async_context(open_store(settings.store_url))
         count = await partition_count(store, settings)
-        results = StorageResults(configuration, environ=settings.environ)
+        is_alone = count == 1 and not is_shared(settings.store_url)
+        observers = stack.enter_context(observing(configuration, settings))
+        results = StorageResults(configuration, environ=settings.environ, emit=observers.emit)
         stack.push_async_callback(results.close)
-        if count == 1 and not is_shared(settings.store_url):
+
+        def parts(broker: Broker, workers: Workers | None = None, place: Place = _WHOLE) -> Parts:
+            return Parts(
+                configuration=configuration,
+                broker=broker,
+                store=store,
+                results=results,
+                observers=observers,
+                workers=workers,
+                place=place,
+            )
+
+        if is_alone:
             broker = await stack.enter_async_context(AmqpBroker(settings.broker_url, namespace=settings.namespace))
-            yield await stack.enter_async_context(dispatching(configuration, broker, store, results, settings))
-            return
-        seen = AmqpWorkers(settings.broker_url, codec=CeleryCodec(), name=settings.namespace)
-        parts = Parts(
-            configuration=configuration,
-            store=store,
-            results=results,
-            settings=settings,
-            workers=await stack.enter_async_context(seen),
-        )
-        yield await stack.enter_async_context(_partitions(parts, store, count))
+            yield await stack.enter_async_context(dispatching_on(parts(broker), settings))
+        else:
+            partitions = await stack.enter_async_context(_sharing(parts, store, count, settings))
+            group = await stack.enter_async_context(anyio.create_task_group())
+            group.start_soon(observers.sample, partitions, store)
+            yield partitions
+            group.cancel_scope.cancel()
 
 
 @asynccontextmanager
-async def _partitions(parts: Parts, leases: Leases, count: int) -> AsyncIterator[Partitions]:
+async def _sharing(
+    parts: Callable[[Broker, Workers, Place], Parts], leases: Leases, count: int, settings: Settings
+) -> AsyncIterator[Partitions]:
     """A fair share of the partitions, each with a dispatcher and connections of its own."""
-    settings = parts.settings
-    assert parts.workers is not None, "there is a broker"
-    hearing = Hearing(parts.workers)
 
     @asynccontextmanager
     async def serve_place(place: Place) -> AsyncIterator[Dispatcher]:
@@ -148,16 +165,15 @@ async def _partitions(parts: Parts, leases: Leases, count: int) -> AsyncIterator
             heartbeat=max(_SHORTEST_HEARTBEAT, round(settings.lease)),
         )
         with hearing.listening() as workers:
-            async with broker, _dispatching(replace(parts, workers=workers), broker, place) as dispatcher:
+            async with broker, dispatching_on(parts(broker, workers, place), settings) as dispatcher:
                 yield dispatcher
 
-    partitions = Partitions(
-        leases=leases,
-        serve=serve_place,
-        settings=PartitionSettings(count=count, ttl=settings.lease),
-        owner=uuid4().hex,
-    )
-    async with anyio.create_task_group() as group:
+    sharing = PartitionSettings(count=count, ttl=settings.lease)
+    partitions = Partitions(leases=leases, serve=serve_place, settings=sharing, owner=uuid4().hex)
+    async with AsyncExitStack() as stack:
+        seen = AmqpWorkers(settings.broker_url, codec=CeleryCodec(), name=settings.namespace)
+        hearing = Hearing(await stack.enter_async_context(seen))
+        group = await stack.enter_async_context(anyio.create_task_group())
         group.start_soon(hearing.run)
         await group.start(partitions.run)
         try:

@@ -11,7 +11,7 @@ from typing import Any
 
 import click
 
-from asyncflow.cli.group import found
+from asyncflow.cli.group import found, offers
 
 Decorator = Callable[[Callable[..., Any]], Callable[..., Any]]
 
@@ -167,11 +167,25 @@ JSON = click.option("--json", is_flag=True, help="Write JSON on standard output,
 VERBOSE = click.option("-v", "--verbose", count=True, help="Tell more; -vv even more.")
 QUIET = click.option("-q", "--quiet", is_flag=True, help="Tell errors only.")
 
+LOG_FORMAT = click.option(
+    "--log-format",
+    type=click.Choice(["plain", "json"]),
+    default="plain",
+    show_default=True,
+    help="Lines for people, or JSON.",
+)
+
 wish_options = gathered(
     Wish,
     "wish",
     click.option("--node-args", metavar="JSON|@FILE", help="The flow's arguments; @- reads standard input."),
-    click.option("--only", multiple=True, metavar="TASK", help="Run what leads to this task, no more; repeatable."),
+    click.option(
+        "--only",
+        multiple=True,
+        metavar="TASK",
+        shell_complete=offers("asyncflow.cli.completion:tasks"),
+        help="Run what leads to this task, no more; repeatable.",
+    ),
     click.option("--follow-subflows", is_flag=True, help="With --only: look for the tasks in sub-flows too."),
     click.option("--run-subsequent", is_flag=True, help="With --only: run what follows the tasks too."),
     click.option("--label", multiple=True, metavar="NAME=VALUE", callback=_pairs, help="Mark the run; repeatable."),

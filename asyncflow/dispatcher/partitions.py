@@ -60,6 +60,7 @@ class _Held:
     epoch: int
     scope: anyio.CancelScope
     leaving: anyio.Event = field(default_factory=anyio.Event)
+    dispatcher: Dispatcher | None = None
 
 
 class Partitions:
@@ -82,6 +83,11 @@ class Partitions:
     def held(self) -> frozenset[int]:
         """What is dispatched here, or about to be, or being given up."""
         return frozenset(self._held)
+
+    @property
+    def outbox_size(self) -> int:
+        """Attempts that are committed and not known to be published, in all partitions that are held."""
+        return sum(held.dispatcher.outbox_size for held in self._held.values() if held.dispatcher is not None)
 
     async def run(self, *, task_status: anyio.abc.TaskStatus[None] = anyio.TASK_STATUS_IGNORED) -> None:
         """Hold a fair share, for ever. Raises StoreError when the first look at the leases fails."""
@@ -218,6 +224,7 @@ class Partitions:
         number = held.place.partition
         try:
             async with self._serve(held.place) as dispatcher:
+                held.dispatcher = dispatcher
                 # Inside, so that connections are closed in order also when the time is up.
                 with held.scope:
                     await held.leaving.wait()

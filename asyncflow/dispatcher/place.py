@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+LEASE_PREFIX = "partition "
+"""Other leases are not of partitions."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Place:
@@ -15,7 +18,7 @@ class Place:
     @property
     def lease(self) -> str:
         """The name of the partition among the leases."""
-        return f"partition {self.partition}"
+        return f"{LEASE_PREFIX}{self.partition}"
 
     @property
     def fences(self) -> tuple[tuple[str, int], ...]:

@@ -18,9 +18,10 @@ import anyio
 from asyncflow.dispatcher.attendance import Attendance
 from asyncflow.dispatcher.deadlines import Deadlines
 from asyncflow.dispatcher.evidence import Look, Watched, holders, lost, planned
+from asyncflow.dispatcher.scout import Scout
 from asyncflow.dispatcher.work import Work
 from asyncflow.errors import BrokerError, ConnectionFailedError
-from asyncflow.fleet import Sign, WorkerReport, Workers
+from asyncflow.fleet import Exploration, Sign, WorkerReport, Workers
 from asyncflow.model.events import AttemptFailed, Blame
 from asyncflow.model.flow import Task
 from asyncflow.model.names import Json, NodeName, TaskId
@@ -71,6 +72,7 @@ class Senses:
     revoke: Callable[[TaskId], None]
     find: Callable[[Sequence[TaskId]], Awaitable[None]] | None = None
     """Looks where workers leave results, and submits what is there; raises ConnectionFailedError."""
+    exploration: Exploration | None = None
 
 
 class Watchdog:
@@ -83,6 +85,13 @@ class Watchdog:
         self._deadlines = Deadlines(self._watched)
         self._gone: deque[tuple[float, str]] = deque(maxlen=_MOST_GONE)
         """Workers that have vanished, and when, the latest last."""
+        self._scout = Scout(
+            senses.exploration,
+            senses.workers,
+            queues={task.queue for task in senses.tasks.values()},
+            present=lambda: self._attendance.present,
+            doubted=self._doubt,
+        )
         self._changed = anyio.Event()
         self._generation = 0
 
@@ -137,6 +146,7 @@ class Watchdog:
         async with anyio.create_task_group() as group:
             group.start_soon(self._listen)
             group.start_soon(self._patrol)
+            group.start_soon(self._scout.run)
 
     async def _listen(self) -> None:
         while True:
@@ -146,11 +156,13 @@ class Watchdog:
                 self._hear(report, now)
 
     def _hear(self, report: WorkerReport, now: float) -> None:
-        news = report.sign is Sign.OFFLINE or report.worker not in self._attendance.present
+        is_new = report.worker not in self._attendance.present and report.sign is not Sign.OFFLINE
         if self._attendance.hear(report, now):
             _log.info("worker online again: %s", report.worker)
             self._accuse(report.worker, now)
-        if news:
+        if is_new or report.sign is Sign.ONLINE:  # one that was restarted may have other settings
+            self._scout.newcomer()
+        if is_new or report.sign is Sign.OFFLINE:
             self._changed.set()
         one = None if report.id is None else self._watched.get(report.id)
         if one is None:
@@ -184,6 +196,7 @@ class Watchdog:
         now = self._senses.clock.now()
         for worker in answers.by_worker:
             self._attendance.hear(WorkerReport(sign=Sign.ALIVE, worker=worker), now)
+        self._scout.newcomer()
         for one in self._watched.values():
             if not one.worker and one.deadline > now + self._settings.settle:
                 self._expect(one, now + self._settings.settle)
@@ -229,6 +242,12 @@ class Watchdog:
         for one in (*theirs, *islice(unknown, _MOST_SUSPECTS)):
             one.pause = self._settings.pause
             self._expect(one, now)
+
+    def _doubt(self) -> None:
+        """What has been sent may never be reported: look for it now and then."""
+        now = self._senses.clock.now()
+        for one in self._watched.values():
+            self._expect(one, min(one.deadline, now + self._settings.pause))
 
     # --- deadlines ----------------------------------------------------------------------------------------------------
 

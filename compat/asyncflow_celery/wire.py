@@ -13,6 +13,7 @@ from asyncflow.model.flow import Task, TaskKind
 from asyncflow.model.names import FlowName, Json, NodeName, RunId, TaskId
 from asyncflow.ports import Completion, Delivery, Message
 from asyncflow_celery import completions, control, fleet
+from asyncflow_celery.channels import Channels, Wish
 from asyncflow_celery.envelope import check_envelope, encode_body, encode_headers, short_repr
 from asyncflow_celery.template import PLACE, Address, Template
 
@@ -31,22 +32,29 @@ _Call: TypeAlias = tuple[str, list[Json], dict[str, Json]]
 class CeleryCodec:
     """Fulfils `ports.Codec`.
 
-    With `callbacks`, a worker reports through our exchange also where its result backend is not rpc://.
+    `callbacks` says which messages have callbacks, by which a worker reports through our exchange also where its
+    result backend is not rpc://. True stands for both channels, False for replies only.
     `largest` bounds the bodies that are read and written; `control_exchange` is the setting of that name
     of the Celery app.
     """
 
     def __init__(
-        self, callbacks: bool = True, *, largest: int = _LARGEST_BODY, control_exchange: str = "celery"
+        self, callbacks: Channels | bool = True, *, largest: int = _LARGEST_BODY, control_exchange: str = "celery"
     ) -> None:
-        self._callbacks = callbacks
+        self._channels = (
+            callbacks if isinstance(callbacks, Channels) else Channels(Wish.BOTH if callbacks else Wish.RPC)
+        )
         self._largest = largest
         self._control_exchange = control_exchange
         self._templates: dict[tuple[FlowName, NodeName], Template] = {}
 
     def encode_task(self, command: PublishTask, *, reply_to: str, exchange: str, routing_key: str) -> Message:
-        address = Address(reply_to=reply_to, exchange=exchange, routing_key=routing_key)
         name, args, kwargs = _call(command)
+        address = Address(
+            reply_to=reply_to if self._channels.with_replies else "",
+            exchange=exchange if self._channels.with_callbacks(name) else "",
+            routing_key=routing_key,
+        )
         template = self._templates.get((command.flow, command.task.name))
         if template is not None and template.task is command.task and template.address == address:
             message = template.filled(command, args, kwargs)
@@ -84,7 +92,7 @@ class CeleryCodec:
 
     def _embed(self, id: str, address: Address) -> dict[str, Json]:
         embed: dict[str, Json] = {"callbacks": None, "errbacks": None, "chain": None, "chord": None}
-        if self._callbacks and address.exchange:
+        if address.exchange:
             embed["callbacks"] = [_callback(completions.SUCCEEDED, id, address)]
             embed["errbacks"] = [_callback(completions.FAILED, id, address)]
         return embed

@@ -56,7 +56,7 @@ class SimulatedBroker:
         if self.connected and self._life is not None:
             life = self._life
             self._break()
-            self._world.agenda.after(self._world.agenda.random.random() * 5, lambda: self._begin_connection(life))
+            self._world.agenda.after(5 * self._world.agenda.random.random() ** 3, lambda: self._begin_connection(life))
 
     def _begin_connection(self, life: Life) -> None:
         if self._life is life and not self.connected:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import ExitStack, asynccontextmanager
 from dataclasses import dataclass
@@ -19,6 +20,7 @@ from asyncflow.config import load_mapping
 from asyncflow.dispatcher.watchdog import WatchdogSettings
 from asyncflow.predicates import BUILT_INS
 from asyncflow.storages import StorageResults
+from tests.old_celery import python_with_old_celery
 from tests.servers import ROOT, CeleryWorker, RabbitServer, RedisServer, private_folder
 
 APP = "tests.faults.outcome_tasks"
@@ -52,13 +54,14 @@ class Fleet:
 @pytest.fixture(scope="session")
 def fleets(rabbit: RabbitServer, redis_server: RedisServer) -> Iterator[Mapping[str, Fleet]]:
     """One worker for each kind of result backend; all start at once."""
-    backends = {"rpc": "rpc://", "redis": redis_server.url(5), "disabled": "disabled://"}
+    backends = {"rpc": "rpc://", "rpc-5.6": "rpc://", "redis": redis_server.url(5), "disabled": "disabled://"}
     with ExitStack() as stack:
         folder = stack.enter_context(private_folder())
         found = {}
         for kind, backend in backends.items():
             url = rabbit.add_vhost(f"outcomes-{uuid4().hex}")
-            worker = outcome_worker(folder, url, backend)
+            python = python_with_old_celery() if kind == "rpc-5.6" else sys.executable
+            worker = outcome_worker(folder, url, backend, python=python)
             stack.callback(worker.kill)
             found[kind] = Fleet(url, backend, worker.launch(), backend if kind == "redis" else "")
         for one in found.values():

@@ -206,7 +206,7 @@ def _tasks(draw: random.Random) -> dict[str, dict[str, Any]]:
             keys |= {"max_retry": draw.randint(1, 2), "retry_countdown": draw.choice([0, 0, 4])}
         if draw.random() < 0.4:
             keys["timeout"] = draw.choice([2, 30, 300])
-        if draw.random() < 0.2:
+        if draw.random() < 0.3:
             keys["storage"] = "S"
         elif draw.random() < 0.2:
             keys["import"] = "tasks"
@@ -233,7 +233,7 @@ def _edges(draw: random.Random, names: list[str], most: int) -> list[Any]:
         tasks = [name for name in sources if len(name) == 1]
         if tasks and draw.random() < 0.3:
             keys["condition"] = when("fieldEqual", draw.choice(tasks), key="k", value=draw.randint(0, 1))
-        if draw.random() < 0.15:
+        if draw.random() < 0.25:
             keys["foreach"] = foreach(draw.choice(["items", "none"]))
         edges.append(edge(" ".join(sources) + " -> " + " ".join(targets), **keys))
     return edges

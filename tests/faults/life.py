@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import suppress
+from dataclasses import replace
 from typing import Any, TypeVar
 
 import anyio
@@ -35,6 +36,9 @@ class Life:
         self.loop.crash_in = crash_in
         self._crash_at = crash_at
         """The number of the point at which to crash, counted over the world's whole time."""
+        self.epoch = world.store._leases.acquire("runs", "dispatcher", 1e9) or 0
+        """A life fences the one before it, as leases do, or SQLite's file lock."""
+        self.store = LifeStore(self)
 
     def live(self, make: Callable[[Surroundings, DispatcherSettings], Dispatcher], until: Callable[[], bool]) -> bool:
         """Dispatch until the crash (False) or until nothing is left to do (True)."""
@@ -50,6 +54,8 @@ class Life:
         finally:
             self.dead = True
             self.world.broker.disconnect(self)
+            if not ended:
+                self.store.leave_late()
         return ended
 
     async def _main(self, make: Callable[[Surroundings, DispatcherSettings], Dispatcher]) -> None:
@@ -60,7 +66,7 @@ class Life:
             Surroundings(
                 configuration=world.configuration,
                 broker=LifeBroker(self),
-                store=LifeStore(self),  # type: ignore[arg-type]  # what dispatchers do not call is left out
+                store=self.store,  # type: ignore[arg-type]  # what dispatchers do not call is left out
                 codec=world.codec,
                 results=LifeResults(self),
                 clock=LifeClock(self),
@@ -79,7 +85,7 @@ class Life:
 
     def check(self) -> None:
         """Nothing that a dead life still asks for is done."""
-        if self.dead or self.loop.crashed:
+        if self.dead or self.loop.crashed or self.loop.frozen:
             self.dead = True
             raise asyncio.CancelledError
 
@@ -182,7 +188,8 @@ class LifeStore:
         self._store = life.world.store
         self._marks: list[tuple[Sequence[TaskId], float]] = []
         self._written: Batch | None = None
-        """Committed, but the dispatcher was not told."""
+        """Committed, but the dispatcher was perhaps not told."""
+        self._on_its_way: Batch | None = None
 
     @property
     def secret(self) -> bytes:
@@ -190,16 +197,34 @@ class LifeStore:
 
     async def commit(self, batch: Batch) -> None:
         life = self._life
+        self._on_its_way = batch
         await life.pause()
         self._fail_perhaps("before the commit")
         await life.point("before commit")
         if self._written is not batch:
-            await self._store.commit(batch)
-            self._world.committed(batch)
+            await self._write(batch)
         self._written = batch
+        self._on_its_way = None
         await life.point("after commit")
         self._fail_perhaps("after the commit")
         await life.pause()
+
+    async def _write(self, batch: Batch) -> None:
+        fenced = replace(batch, fences=(("runs", self._life.epoch),))
+        await self._store.commit(fenced)
+        self._world.committed(fenced)
+
+    def leave_late(self) -> None:
+        """What was on its way to a server when the dispatcher died may arrive when the next one is at work."""
+        batch, world = self._on_its_way, self._world
+        if batch is None or batch is self._written or not world.chance(world.faults.late_commit):
+            return
+
+        def arrive() -> None:
+            with suppress(StopIteration, StoreError):
+                self._write(batch).send(None)
+
+        world.agenda.after(20 * world.agenda.random.random(), arrive)
 
     async def mark_published(self, ids: Sequence[TaskId], at: float = 0.0) -> None:
         """Not durable at once: a crash within a second may lose it."""
@@ -208,7 +233,7 @@ class LifeStore:
         self._life.loop.call_later(self._world.agenda.random.random(), self._write_marks)
 
     def _write_marks(self) -> None:
-        if self._life.dead:
+        if self._life.dead or self._life.loop.frozen:
             return
         for ids, at in self._marks:
             with suppress(StopIteration):
@@ -311,14 +336,14 @@ class SimulatedDispatcher(Dispatcher):
 
     def _assemble(self, group: anyio.abc.TaskGroup) -> None:
         super()._assemble(group)
+        self._decider._answers._functions = SimulatedFunctions(self._reader, self.life)
+
+    @property
+    def life(self) -> Life:
         broker = self._around.broker
         assert isinstance(broker, LifeBroker), "it lives in a simulated world"
-        self._decider._answers._functions = SimulatedFunctions(self._reader, broker._life)
+        return broker._life
 
 
 def made(around: Surroundings, settings: DispatcherSettings) -> Dispatcher:
     return SimulatedDispatcher(around, settings)
-
-
-def ids_of(items: Iterable[Any]) -> list[TaskId]:
-    return [item.id for item in items]

@@ -15,7 +15,7 @@ from tests.faults.conftest import Fleet, outcome_of, serving, single
 
 pytestmark = pytest.mark.timeout(120)
 
-KINDS = ("rpc", "redis", "disabled")
+KINDS = ("rpc", "rpc-5.6", "redis", "disabled")
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -115,10 +115,11 @@ async def test_a_task_that_is_revoked_before_its_start_ends(
     assert outcome.nodes[0]["error"]["type"] == ("LostAttempt" if kind == "disabled" else "TaskRevokedError")
 
 
+@pytest.mark.parametrize("kind", ["rpc-5.6", "disabled"])
 async def test_a_retry_that_waits_longer_than_a_lease_is_not_lost(
-    fleets: Mapping[str, Fleet], store: SqliteStore
+    fleets: Mapping[str, Fleet], store: SqliteStore, kind: str
 ) -> None:
-    fleet = fleets["disabled"]
+    fleet = fleets[kind]
     async with serving(single("retry_itself"), fleet.url, store, result_backend=fleet.listened) as client:
         outcome = await outcome_of(client, {"countdown": 6}, seconds=60)
     assert outcome.results("retry_itself") == [2]
@@ -133,3 +134,23 @@ async def test_a_task_that_runs_longer_than_a_lease_is_not_lost(
         outcome = await outcome_of(client, {"seconds": 10}, seconds=60)
     assert outcome.results("sleep") == [10]
     assert outcome.nodes[0]["attempt"] == 1
+
+
+async def test_values_arrive_when_messages_are_spared(
+    fleets: Mapping[str, Fleet], store: SqliteStore, caplog: pytest.LogCaptureFixture
+) -> None:
+    """All workers reply over rpc: what rpc tells goes without callbacks, what it does not tell goes with them."""
+    caplog.set_level("INFO", "asyncflow.channels")
+    tasks = {"add": {"x": 1, "y": 2}, "ignored": {}, "retry_itself": {}, "replace_itself": {"x": 3, "y": 4}}
+    edges = [{"from": [], "to": name, "node_args": {"value": args}} for name, args in tasks.items()]
+    flow = {
+        "tasks": [single(name)["tasks"][0] for name in tasks],
+        "flows": ["flow"],
+        "flow-definitions": [{"name": "flow", "edges": edges}],
+    }
+    async with serving(flow, fleets["rpc"].url, store) as client:
+        with anyio.fail_after(20):
+            while "need no callbacks" not in caplog.text:
+                await anyio.sleep(0.05)
+        outcome = await outcome_of(client)
+    assert [outcome.results(name) for name in tasks] == [[3], ["kept anyway"], [2], [7]]

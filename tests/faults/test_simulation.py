@@ -24,10 +24,8 @@ def test_no_seed_violates_an_invariant(capsys: pytest.CaptureFixture[str]) -> No
     outcomes = on_all_processors(simulate, range(SEEDS))
     lives, entries = sum(one.lives for one in outcomes), sum(one.entries for one in outcomes)
     ran, steps = sum(one.executions for one in outcomes), sum(one.steps for one in outcomes)
-    with capsys.disabled():
-        print(
-            f"\n{SEEDS} seeds: {lives - SEEDS} crashes, {steps} steps, {entries} commits of runs, {ran} task executions"
-        )
+    crashes = lives - SEEDS
+    tell(capsys, f"{SEEDS} seeds: {crashes} crashes, {steps} steps, {entries} decisions, {ran} task executions")
     failed = [one for one in outcomes if one.violations]
     told = "\n".join(f"{one} (again: ASYNCFLOW_SEED={one.seed} pytest {__file__})" for one in failed[:10])
     assert not failed, f"{len(failed)} of {SEEDS} seeds violate invariants:\n{told}"

@@ -33,7 +33,7 @@ from tests.storage_servers import PostgresServer, open_folder
 
 LONG = os.environ.get("ASYNCFLOW_FAULTS") == "long"
 ROUNDS = 50 if LONG else 1
-RUNS = 30
+RUNS = 20
 STEPS = 6
 PARTITIONS = 8
 LEASE = 2.0
@@ -288,9 +288,9 @@ async def test_a_dispatcher_that_was_frozen_past_its_lease_commits_nothing_and_t
 async def test_a_rolling_restart_under_load_loses_and_doubles_nothing(fleet: Fleet) -> None:
     old = [fleet.serve(), fleet.serve()]
     await fleet.wait_shares(4, 4)
-    async with load(fleet, 2 * RUNS) as client:
+    async with load(fleet, RUNS) as client:
         for number, one in enumerate(old):
-            await progress(fleet, (number + 1) * RUNS)
+            await progress(fleet, (number + 1) * RUNS // 2)
             fleet.serve()
             await fleet.wait_shares(3, 3, 2)
             one.send_signal(signal.SIGTERM)

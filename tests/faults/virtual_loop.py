@@ -45,7 +45,8 @@ class VirtualLoop(base_events.BaseEventLoop):
     def __init__(self, agenda: Agenda) -> None:
         super().__init__()
         self._agenda = agenda
-        self._frozen = False
+        self.frozen = False
+        """Whether this life is over, and Python cleans up."""
         self.crash_in: int | None = None
         """So many steps until the life ends; None for no end."""
         self.crashed = False
@@ -60,7 +61,7 @@ class VirtualLoop(base_events.BaseEventLoop):
         """Run until the crash, or until `until` holds. What `main` raises is raised."""
         asyncio.set_event_loop(None)
         task = self.create_task(main)
-        task.add_done_callback(lambda _: None if self._frozen else self.stop())
+        task.add_done_callback(lambda _: None if self.frozen else self.stop())
         try:
             self.run_forever()
             if task.done() and not self.crashed:
@@ -75,7 +76,7 @@ class VirtualLoop(base_events.BaseEventLoop):
 
     def _bury(self, main: asyncio.Task[None]) -> None:
         """Python's own clean-up, out of time: the ports of a dead life do nothing."""
-        self._frozen = True
+        self.frozen = True
         for _ in range(100):
             left = [task for task in asyncio.all_tasks(self) if not task.done()]
             if not left:
@@ -91,7 +92,7 @@ class VirtualLoop(base_events.BaseEventLoop):
         self.close()
 
     def _run_once(self) -> None:
-        if self._frozen:
+        if self.frozen:
             self._run_frozen()
             return
         agenda = self._agenda

@@ -21,8 +21,7 @@ from tests.faults.virtual_loop import Agenda
 from tests.faults.workers import SimulatedWorkers
 
 EPOCH = 1_700_000_000.0
-SECRET = b"asyncflow.testing"
-"""That of simulations, so that ids are the same there."""
+SECRET = b"sixteen bytes..."
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,6 +29,8 @@ class Faults:
     """Chances, each for one act."""
 
     store_away: float = 0.0
+    late_commit: float = 0.0
+    """At a crash with a commit on its way."""
     storage_away: float = 0.0
     publish_refused: float = 0.0
     publish_unknown: float = 0.0
