@@ -103,7 +103,7 @@ def _table(members: Mapping[str, Any]) -> bytes:
 def _member(name: str, value: Any) -> bytes:
     kind = type(value)
     if (kind is str and len(value) <= _MUCH_THE_SAME) or kind in _FEW_VALUES:
-        return _remembered(name, kind, value)
+        return _remembered(name, kind, value)  # type: ignore[arg-type]  # a class is hashable
     return short(name) + _value(value)
 
 

@@ -54,7 +54,7 @@ class WatchdogSettings:
     settle: float = 5.0
     """After a start: completions wait in our queue, and heartbeats are not heard yet."""
     reunion: float = 60.0
-    """How long workers may take to come back after the broker was away."""
+    """How long workers may take to come back after the broker or the dispatcher was away."""
     farewell: float = 60.0
     """How long a worker that said goodbye may take to end what it runs."""
     patience: float = 4.0
@@ -94,6 +94,7 @@ class Watchdog:
         )
         self._changed = anyio.Event()
         self._generation = 0
+        self._connected_at = senses.clock.now()
 
     def __len__(self) -> int:
         return len(self._watched)
@@ -122,7 +123,7 @@ class Watchdog:
             if one.published_at is not None and one.id not in self._watched:
                 task = self._senses.tasks.get(one.task)
                 queue = "" if task is None or task.exchange else task.routing_key or task.queue
-                self._watch(one, queue, now, now + self._settings.settle)
+                self._watch(one, queue, one.published_at, now + self._settings.settle)
 
     def heard(self, completion: Completion) -> None:
         """A report of a worker: the attempt is alive, or over when the report is committed."""
@@ -216,6 +217,7 @@ class Watchdog:
         if generation != self._generation:
             if self._generation:
                 self._attendance.excuse_all(now + self._settings.reunion)
+                self._connected_at = now
             self._generation = generation
 
     async def _call_the_roll(self, now: float) -> None:
@@ -251,17 +253,17 @@ class Watchdog:
 
     # --- deadlines ----------------------------------------------------------------------------------------------------
 
-    def _watch(self, attempt: Attempt | Outstanding, queue: str, now: float, deadline: float) -> None:
+    def _watch(self, attempt: Attempt | Outstanding, queue: str, sent_at: float, deadline: float) -> None:
         lease = self._lease_of(attempt.task)
         one = self._watched[attempt.id] = Watched(
             id=attempt.id,
             run_id=attempt.run_id,
             task=attempt.task,
             queue=queue,
-            sent_at=now,
+            sent_at=sent_at,
             lease=lease,
             deadline=deadline,
-            patience_ends=now + self._settings.patience * lease,
+            patience_ends=deadline + (self._settings.patience - 1) * lease,
             pause=self._settings.pause,
         )
         self._expect(one, deadline)
@@ -337,6 +339,11 @@ class Watchdog:
             one.missed_at = None
             self._expect(one, now + one.pause)
             one.pause = min(2 * one.pause, one.lease)
+            return False
+        back_by = self._connected_at + self._settings.reunion
+        if one.sent_at < self._connected_at and now < back_by:  # its worker may be slower to return than we were
+            one.missed_at = None
+            self._expect(one, back_by)
             return False
         if one.missed_at is None:
             one.missed_at = now

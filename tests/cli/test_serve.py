@@ -166,6 +166,16 @@ def test_without_a_dispatcher_it_is_said_whether_the_start_waits_for_one(strange
     assert "the start of run early waits in the broker" in anyio.run(ask)
 
 
+def test_a_watcher_from_afar_hears_that_a_queue_is_missing(stranger: Project) -> None:
+    flows = stranger.folder / "flows.yaml"
+    flows.write_text(flows.read_text().replace("args: [node_args.x]}", "args: [node_args.x], queue: shop}"))
+    with stranger.begin("serve") as dispatcher:
+        read_until(dispatcher, "dispatching")
+        with stranger.begin("run", "good", "--node-args", '{"x": 1}') as watcher:
+            told = read_until(watcher, "waits")
+    assert told.splitlines()[-1] == "waits      Add  no queue `shop`; start a worker with -Q shop"
+
+
 def test_a_worker_without_a_broker_and_without_an_app_is_refused(project: Project) -> None:
     flows = project.folder / "flows.yaml"
     flows.write_text(flows.read_text().replace('global: {celery_app: "tasks:app"}\n', ""))

@@ -244,15 +244,17 @@ async def test_nothing_is_judged_while_the_broker_is_away() -> None:
         await watched.verdict()
 
 
-async def test_what_an_earlier_life_published_is_looked_for_at_once() -> None:
+async def test_what_an_earlier_life_published_is_looked_for_when_workers_have_had_time_to_return() -> None:
     fleet = Fleet(has={"w1": ["here"]}, queues={"q": EMPTY})
     async with watching(fleet, SLOW) as watched:
+        begun = anyio.current_time()
         watched.dog.take_over(
             Outstanding(id=TaskId(id), run_id=RunId("run"), task=NodeName("cook"), due=0.0, published_at=published)
             for id, published in (("here", 1.0), ("gone", 1.0), ("not sent yet", None))
         )
         assert (await watched.verdict()).id == "gone"
         assert len(watched.works) == 1
+        assert anyio.current_time() - begun >= SLOW.reunion
 
 
 async def test_an_event_that_tells_of_the_end_shortens_the_wait_for_the_completion() -> None:

@@ -25,6 +25,8 @@ from tests.servers import ROOT, CeleryWorker, RabbitServer, RedisServer, private
 
 APP = "tests.faults.outcome_tasks"
 
+CONCURRENCY = 4
+
 QUICK = WatchdogSettings(lease=3.0, queue_budget=3.0, grace=1.0, answer=1.0, pause=1.0, settle=1.0, farewell=5.0)
 
 
@@ -38,6 +40,16 @@ def single(name: str, **more: Any) -> dict[str, Any]:
     task = {"name": name, "celery_task": f"{APP}.{name}", "on_lost": "fail", **more}
     edges = [{"from": [], "to": name}]
     return {"tasks": [task], "flows": ["flow"], "flow-definitions": [{"name": "flow", "edges": edges}]}
+
+
+def one_flow_each(tasks: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
+    """A flow for each task, named "only_" and its name. Where a task names no `celery_task` of ours, its name is one."""
+    made = []
+    for name, options in tasks.items():
+        called = options.get("celery_task", name)
+        made.append({"name": name, "on_lost": "fail", **options, "celery_task": f"{APP}.{called}"})
+    definitions = [{"name": f"only_{name}", "edges": [{"from": [], "to": name}]} for name in tasks]
+    return {"tasks": made, "flows": [f"only_{name}" for name in tasks], "flow-definitions": definitions}
 
 
 @dataclass(frozen=True)
@@ -61,7 +73,7 @@ def fleets(rabbit: RabbitServer, redis_server: RedisServer) -> Iterator[Mapping[
         for kind, backend in backends.items():
             url = rabbit.add_vhost(f"outcomes-{uuid4().hex}")
             python = python_with_old_celery() if kind == "rpc-5.6" else sys.executable
-            worker = outcome_worker(folder, url, backend, python=python)
+            worker = outcome_worker(folder, url, backend, python=python, concurrency=CONCURRENCY)
             stack.callback(worker.kill)
             found[kind] = Fleet(url, backend, worker.launch(), backend if kind == "redis" else "")
         for one in found.values():

@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 import redis as redis_driver
 
-from asyncflow.app.serving import serving
+from asyncflow.app.daemon import serving
 from asyncflow.app.settings import Settings
 from asyncflow.client import Client, Outcome, connect
 from tests.selinon.real_selinon import python_with_selinon

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from asyncflow.app.serving import serving
+from asyncflow.app.daemon import serving
 from asyncflow.app.settings import Settings
 from asyncflow.client import connect
 from asyncflow.config import load

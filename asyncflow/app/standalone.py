@@ -11,8 +11,8 @@ from celery import Celery
 import asyncflow_celery
 from asyncflow.adapters.embedded import EmbeddedBroker, embedded_worker
 from asyncflow.app.configuration import load_configuration, task_queues
+from asyncflow.app.daemon import Parts, dispatching_on
 from asyncflow.app.observing import observing
-from asyncflow.app.serving import Parts, dispatching_on
 from asyncflow.app.settings import WORKER_PLUGIN, Settings
 from asyncflow.app.stores import open_store
 from asyncflow.client import Client

@@ -17,6 +17,7 @@ from asyncflow.adapters.amqp_workers import AmqpWorkers
 from asyncflow.adapters.clock import SystemClock
 from asyncflow.app.backends import channels_of, open_backend
 from asyncflow.app.configuration import load_configuration
+from asyncflow.app.garbage import collect_less_often
 from asyncflow.app.observing import NOBODY, Observers, observing
 from asyncflow.app.settings import Settings
 from asyncflow.app.stores import is_shared, open_store
@@ -201,6 +202,7 @@ async def serve(settings: Settings, *, started: anyio.Event | None = None) -> No
     """Dispatch until SIGTERM or SIGINT, then finish what is begun. Raises as `serving` does."""
     with anyio.open_signal_receiver(signal.SIGTERM, signal.SIGINT) as signals:
         async with serving(settings) as served:
+            collect_less_often()
             if started is not None:
                 started.set()
             async for _ in signals:
