@@ -306,5 +306,5 @@ async def test_a_partition_that_was_taken_away_is_stopped_at_the_next_look(crowd
     epochs = {lease.partition: lease.epoch for lease in await store.leases()}
     await store.release({"partition 6": epochs["partition 6"]})
     assert await store.acquire("partition 6", "thief", 60) is not None
-    await until(lambda: ("a", 6) not in crowd.served)
-    assert partitions.held == {0, 1, 2, 3, 4, 5, 7}
+    await until(lambda: partitions.held == {0, 1, 2, 3, 4, 5, 7})
+    assert ("a", 6) not in crowd.served
