@@ -11,7 +11,7 @@ import anyio
 from asyncflow.adapters.amqp_topology import Topology
 from asyncflow.adapters.amqp_workers import AmqpWorkers
 from asyncflow.app.configuration import load_configuration
-from asyncflow.app.diagnosis import Check, Diagnosis, State, guarantees
+from asyncflow.app.diagnosis import Check, Diagnosis, State, counted, guarantees
 from asyncflow.app.settings import Settings
 from asyncflow.app.stores import open_store, sqlite_path
 from asyncflow.app.symptoms import Told, of_queue, of_workers
@@ -42,9 +42,9 @@ def _configuration(settings: Settings) -> tuple[list[Check], Configuration | Non
     try:
         loaded = load_configuration(settings)
     except ConfigurationError as exc:
-        told = f"{len(exc.problems)} errors"
+        told = counted(len(exc.problems), "error")
         return [Check(name="configuration", state=State.BAD, told=told, advice="asyncflow check PATH")], None
-    flows = f"{len(loaded.configuration.flows)} flows, {len(loaded.configuration.tasks)} tasks"
+    flows = f"{counted(len(loaded.configuration.flows), 'flow')}, {counted(len(loaded.configuration.tasks), 'task')}"
     warnings = [Check(name="configuration", state=State.WEAK, told=str(problem)) for problem in loaded.warnings]
     return [Check(name="configuration", state=State.OK, told=flows), *warnings], loaded.configuration
 
@@ -127,7 +127,7 @@ async def _dispatcher(settings: Settings, seconds: float) -> Check:
 
 
 async def _our_queue(workers: AmqpWorkers, topology: Topology, state: QueueState) -> Check:
-    counts = f"with {state.messages} messages"
+    counts = f"with {counted(state.messages, 'message')}"
     if await workers.has_quorum(topology):
         return Check(name="our queues", state=State.OK, told=f"{topology.queue!r} is a quorum queue {counts}")
     told = f"{topology.queue!r} is a classic queue {counts}: transient replies in it are lost when the broker restarts"
@@ -164,7 +164,7 @@ async def _heartbeats(workers: AmqpWorkers, answered: set[str]) -> list[Check]:
         advice = "start workers without --without-heartbeat"
         beats = Check(name="heartbeats", state=State.WEAK, told=told, advice=advice)
     else:
-        beats = Check(name="heartbeats", state=State.OK, told=f"from all {len(heard)} workers")
+        beats = Check(name="heartbeats", state=State.OK, told=f"from {counted(len(answered), 'worker')}")
     worst = max(heard.values(), key=abs, default=0.0)
     if abs(worst) > _SKEW:
         told = f"a worker's clock is off by {worst:.1f} s"

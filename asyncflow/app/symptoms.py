@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 
-from asyncflow.app.diagnosis import Check, State
+from asyncflow.app.diagnosis import Check, State, counted
 from asyncflow.fleet import QueueState
 from asyncflow.model.flow import Configuration, TaskKind
 from asyncflow.model.names import Json
@@ -108,7 +108,7 @@ def of_queue(name: str, state: QueueState | None) -> Check:
     if state is None:
         told = f"queue {name!r} does not exist: no worker has ever served it"
         return Check(name="task queue", state=State.BAD, told=told, advice=f"start a worker with -Q {name}")
-    counts = f"queue {name!r} has {state.messages} messages and {state.consumers} consumers"
+    counts = f"queue {name!r} has {counted(state.messages, 'message')} and {counted(state.consumers, 'consumer')}"
     if state.consumers == 0:
         return Check(name="task queue", state=State.BAD, told=counts, advice=f"start a worker with -Q {name}")
     return Check(name="task queue", state=State.OK, told=counts)
@@ -214,7 +214,7 @@ def _tasks(registered: By, configuration: Configuration) -> Iterable[Check]:
             name="tasks", state=State.BAD, told=told, advice="let workers import them: app.conf.include = [MODULE]"
         )
     elif names:
-        yield Check(name="tasks", state=State.OK, told=f"workers know all {len(names)} Celery tasks")
+        yield Check(name="tasks", state=State.OK, told=f"workers know {counted(len(names), 'Celery task')}")
     kinds = {task.kind for task in configuration.tasks.values()}
     if TaskKind.FLOW in kinds:
         yield _plugin(_FLOW_TASK in known, "app.conf.include = ['asyncflow_celery.worker']")
