@@ -13,6 +13,7 @@ AsyncflowError
         BrokerError           the AMQP broker
         StoreError            the dispatcher's own store
             FencedError       another dispatcher owns this partition, or moved this run, meanwhile
+                LeaseLostError    the former
             StoreInUseError   another dispatcher has opened this store, which takes one only
         StorageError          a storage of task results
     NoDispatcherError         no dispatcher has answered; says whether the request is kept in the broker
@@ -128,6 +129,10 @@ class StoreError(ConnectionFailedError):
 
 class FencedError(StoreError):
     """Another dispatcher owns this partition, or has moved this run, meanwhile."""
+
+
+class LeaseLostError(FencedError):
+    """Another dispatcher owns this partition by now: who had it must not move its runs any more."""
 
 
 class StoreInUseError(StoreError):

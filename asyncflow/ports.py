@@ -5,7 +5,7 @@ Every method raises only the errors named in its docstring; adapters translate w
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 from enum import Enum
@@ -83,7 +83,8 @@ class Broker(Protocol):
         """The name of our durable exchange, which routes `callback_key` to our queue."""
 
     @property
-    def callback_key(self) -> str: ...
+    def callback_key(self) -> str:
+        """The number of our partition, as text; under another's the exchange reaches that one's queue."""
 
     @property
     def connected(self) -> bool: ...
@@ -158,6 +159,8 @@ class RunHeader:
     status: Status
     root_id: RunId
     parent_node: ParentNode | None = None
+    partition: int = 0
+    """Whose dispatcher moves it: its root's, for child runs. It never changes."""
     started_at: float
     ended_at: float | None = None
     updated_at: float = 0.0
@@ -277,6 +280,8 @@ class Store(Protocol):
     async def commit(self, batch: Batch) -> None:
         """Write all of it durably, or nothing. Raises FencedError when a run or an epoch has moved on meanwhile.
 
+        For an epoch that is a LeaseLostError; a batch of nothing but fences asks whether they hold.
+
         After any other StoreError it may have been written or not. Commit the same batch object again to find out:
         that succeeds if it was.
         """
@@ -301,14 +306,14 @@ class Store(Protocol):
     async def results(self, ids: Sequence[TaskId]) -> dict[TaskId, bytes]:
         """Inline results, as JSON text; ids without one are left out."""
 
-    async def unpublished(self) -> list[Attempt]:
+    async def unpublished(self, partitions: Collection[int] | None = None) -> list[Attempt]:
         """Attempts without a verdict that are not known to be published, in the order they were committed."""
 
-    async def outstanding(self, before: float) -> list[Outstanding]:
+    async def outstanding(self, before: float, partitions: Collection[int] | None = None) -> list[Outstanding]:
         """Attempts without a verdict that were due before then, the longest due first, published or not."""
 
-    async def timers(self) -> list[SetTimer]:
-        """Every timer that is set and not done."""
+    async def timers(self, partitions: Collection[int] | None = None) -> list[SetTimer]:
+        """Every timer that is set and not done; as above, of the runs in these partitions, or of all for None."""
 
     async def take_slot(self, name: str, now: float, interval: float) -> float:
         """When the next start of a throttled node may be: now, or `interval` seconds after the slot taken before.
@@ -354,6 +359,9 @@ class Leases(Protocol):
 
     async def leases(self) -> list[Lease]:
         """Those that are held now, by partition."""
+
+    async def agree_on_partitions(self, count: int) -> int:
+        """How many partitions there are: what was said first, for as long as the store exists."""
 
 
 # --- Results, time ----------------------------------------------------------------------------------------------------

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Sequence
+from dataclasses import dataclass
 from types import TracebackType
 from typing import Self
 
@@ -18,7 +19,7 @@ from asyncflow.adapters.amqp_topology import Topology
 from asyncflow.model.names import Json
 from asyncflow.ports import Delivery, Message, Published
 
-__all__ = ["REASON_HEADER", "AmqpBroker", "AmqpMailbox"]
+__all__ = ["REASON_HEADER", "AmqpBroker", "AmqpMailbox", "Share"]
 
 REASON_HEADER = "asyncflow_reason"
 
@@ -27,6 +28,19 @@ _PARK_PAUSE = 1.0
 _REASON_CHARACTERS = 1000
 
 _log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Share:
+    """Which partition of how many a broker serves."""
+
+    partition: int = 0
+    partitions: int = 1
+    priority: int = 0
+    """Among consumers of the same partition: one that has frozen and lost it is passed over."""
+
+
+_WHOLE = Share()
 
 
 class AmqpBroker:
@@ -41,15 +55,15 @@ class AmqpBroker:
         url: str,
         *,
         namespace: str = "asyncflow",
-        partition: int = 0,
+        share: Share = _WHOLE,
         heartbeat: int = 30,
         prefetch: int = 1000,
     ) -> None:
         address = Address(url)
-        self._topology = Topology(namespace=namespace, partition=partition)
+        self._topology = Topology(namespace=namespace, partition=share.partition, partitions=share.partitions)
         # A publish that nobody confirms is given up once two heartbeats would have found a dead peer.
         self._publisher = Publisher(own_exchange=self._topology.exchange, confirm_seconds=max(10.0, 2.0 * heartbeat))
-        self._inbox = Inbox(prefetch=prefetch)
+        self._inbox = Inbox(prefetch=prefetch, priority=share.priority)
         self._consuming = LastingConnection(
             address,
             name=f"{self._topology.queue} consume",

@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 from aiormq.abc import DeliveredMessage
+from pamqp.common import FieldValue
 
 from asyncflow.adapters import amqp_properties
 from asyncflow.adapters.amqp_connection import Broken
@@ -86,11 +87,13 @@ class Inbox:
     """What has arrived and nobody has taken yet.
 
     With a `prefetch` deliveries must be acknowledged, and those of a channel that is gone are forgotten, for
-    the broker delivers them again. Without one they count as acknowledged when they are sent.
+    the broker delivers them again. Without one they count as acknowledged when they are sent. Of several consumers
+    of a queue the broker serves the one of the highest `priority`.
     """
 
-    def __init__(self, *, prefetch: int | None) -> None:
+    def __init__(self, *, prefetch: int | None, priority: int = 0) -> None:
         self._prefetch = prefetch
+        self._arguments: dict[str, FieldValue] = {"x-priority": priority} if priority else {}
         self._generation: _Generation | None = None
         self._arrived: deque[Delivery] = deque()
         self._news = asyncio.Event()
@@ -105,7 +108,7 @@ class Inbox:
             await raw.basic_qos(prefetch_count=self._prefetch)
         generation = self._generation = _Generation(connection, raw.number, broken)
         connection.add_lane(raw.number, _Assembly(generation, self._arrive).take)
-        await raw.basic_consume(queue, _never, no_ack=self._prefetch is None)
+        await raw.basic_consume(queue, _never, no_ack=self._prefetch is None, arguments=self._arguments)
 
     def detach(self) -> None:
         self._generation = None

@@ -1,8 +1,8 @@
 """The exchange and the queues that are ours, and what they are called. Queues of workers are never declared.
 
 A direct exchange bears the namespace. Each partition has a durable queue, bound with the partition's number
-for callbacks, and with the keys of the slots that it serves: clients publish a request to the slot of its
-run, and need not know who serves that.
+for callbacks, and with the keys of the slots that it serves, those with s % partitions == partition: clients
+publish a request to the slot of its run, and need not know who serves that, nor how many partitions there are.
 """
 
 from __future__ import annotations
@@ -41,7 +41,8 @@ class Topology:
     """The names of one partition's objects in the broker."""
 
     namespace: str
-    partition: int
+    partition: int = 0
+    partitions: int = 1
 
     @property
     def exchange(self) -> str:
@@ -79,9 +80,26 @@ class Topology:
         async with connection.channel() as channel:
             raw = await channel.get_underlay_channel()
             await declare_exchange(raw, self.exchange)
-            for slot in range(SLOTS):
+            for slot in range(self.partition, SLOTS, self.partitions):
                 await raw.queue_bind(self.queue, self.exchange, _key_of_slot(slot), nowait=True)
             await raw.queue_bind(self.queue, self.exchange, self.callback_key)
+            await self._unbind_strays(raw, self.partition)
+        if self.partition == 0:
+            await self._retire(connection)
+
+    async def _retire(self, connection: AbstractConnection) -> None:
+        """Take requests from the queues of partitions that are no more; they keep what they have."""
+        partition = self.partitions
+        while await _exists(connection, f"{self.namespace}.{partition}"):
+            async with connection.channel() as channel:
+                await self._unbind_strays(await channel.get_underlay_channel(), partition)
+            partition += 1
+
+    async def _unbind_strays(self, raw: RawChannel, partition: int) -> None:
+        """Take from a queue the slots that are others': there may have been fewer partitions, or more."""
+        for slot in range(SLOTS):
+            if slot % self.partitions != partition:
+                await raw.queue_unbind(f"{self.namespace}.{partition}", self.exchange, _key_of_slot(slot))
 
 
 async def declare_exchange(channel: RawChannel, name: str) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 
-from asyncflow.errors import FencedError
+from asyncflow.errors import LeaseLostError
 from asyncflow.ports import Lease
 
 
@@ -47,10 +47,10 @@ class MemoryLeases:
         ]
 
     def check(self, fences: Iterable[tuple[str, int]]) -> None:
-        """Raises FencedError."""
+        """Raises LeaseLostError."""
         for partition, epoch in fences:
             current = self._epochs.get(partition, 0)
             if current != epoch:
-                raise FencedError(
+                raise LeaseLostError(
                     f"partition {partition} is at epoch {current}, not {epoch}: another dispatcher has taken it"
                 )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import secrets
 import time
 from collections import Counter
-from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from types import TracebackType
 from typing import Self, TypeAlias
@@ -51,6 +51,7 @@ class MemoryStore:
         self._timers: dict[_TimerKey, SetTimer] = {}
         self._slots: dict[str, float] = {}
         self._leases = MemoryLeases(now)
+        self._partitions = 0
 
     async def __aenter__(self) -> Self:
         return self
@@ -112,15 +113,16 @@ class MemoryStore:
         given = {one: self._verdicts[one].result for one in ids if one in self._verdicts}
         return {one: result for one, result in given.items() if result is not None}
 
-    async def unpublished(self) -> list[Attempt]:
-        return [attempt for attempt in self._open_attempts.values() if not attempt.published]
+    async def unpublished(self, partitions: Collection[int] | None = None) -> list[Attempt]:
+        return [one for one in self._attempts_in(partitions) if not one.published]
 
-    async def outstanding(self, before: float) -> list[Outstanding]:
-        found = [self._outstanding(one) for one in self._open_attempts.values() if one.due < before]
+    async def outstanding(self, before: float, partitions: Collection[int] | None = None) -> list[Outstanding]:
+        found = [self._outstanding(one) for one in self._attempts_in(partitions) if one.due < before]
         return sorted(found, key=lambda one: one.due)
 
-    async def timers(self) -> list[SetTimer]:
-        return sorted(self._timers.values(), key=lambda timer: timer.due)
+    async def timers(self, partitions: Collection[int] | None = None) -> list[SetTimer]:
+        found = [timer for timer in self._timers.values() if self._is_in(timer.run_id, partitions)]
+        return sorted(found, key=lambda timer: timer.due)
 
     async def take_slot(self, name: str, now: float, interval: float) -> float:
         slot = self._slots[name] = max(now, self._slots.get(name, now - interval) + interval)
@@ -174,6 +176,17 @@ class MemoryStore:
 
     async def leases(self) -> list[Lease]:
         return self._leases.leases()
+
+    async def agree_on_partitions(self, count: int) -> int:
+        self._partitions = self._partitions or count
+        return self._partitions
+
+    def _attempts_in(self, partitions: Collection[int] | None) -> list[Attempt]:
+        """Those without a verdict."""
+        return [one for one in self._open_attempts.values() if self._is_in(one.run_id, partitions)]
+
+    def _is_in(self, run_id: RunId, partitions: Collection[int] | None) -> bool:
+        return partitions is None or self._runs[run_id].header.partition in partitions
 
     def _check(self, batch: Batch) -> dict[TaskId, RunId]:
         """Refuse the batch as a whole, before any of it is written; return which attempts it starts."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass, field, fields
 from typing import Any, TypeAlias
 
@@ -13,7 +14,7 @@ from asyncflow.ports import Attempt, Batch, Message, RunFilter, RunHeader
 Row: TypeAlias = tuple[Any, ...]
 
 HEADER_COLUMNS = (
-    "run_id, flow, status, root_id, parent_run, parent_node, started_at, ended_at, updated_at, labels, error"
+    "run_id, flow, status, root_id, parent_run, parent_node, partition, started_at, ended_at, updated_at, labels, error"
 )
 """In the order that `to_header` takes them."""
 
@@ -57,7 +58,15 @@ def of_batch(batch: Batch) -> Rows:
         changing = (header.status.value, header.ended_at, header.updated_at, _labels(header), _error(header.error))
         if entry.version == 1:
             rows.started.append(
-                (header.run_id, header.flow, header.root_id, *_parent(header), header.started_at, *changing)
+                (
+                    header.run_id,
+                    header.flow,
+                    header.root_id,
+                    *_parent(header),
+                    header.started_at,
+                    header.partition,
+                    *changing,
+                )
             )
         else:
             rows.moved.append((entry.version, *changing, header.run_id, entry.version))
@@ -66,13 +75,15 @@ def of_batch(batch: Batch) -> Rows:
 
 
 def to_header(row: Row) -> RunHeader:
-    run_id, flow, status, root_id, parent_run, parent_node, started_at, ended_at, updated_at, labels, error = row
+    run_id, flow, status, root_id, parent_run, parent_node, partition, *rest = row
+    started_at, ended_at, updated_at, labels, error = rest
     return RunHeader(
         run_id=run_id,
         flow=flow,
         status=Status(status),
         root_id=root_id,
         parent_node=None if parent_run is None else ParentNode(run_id=parent_run, id=parent_node),
+        partition=partition,
         started_at=started_at,
         ended_at=ended_at,
         updated_at=updated_at,
@@ -106,6 +117,11 @@ def of_filter(which: RunFilter) -> tuple[str, list[str]]:
         conditions.append("run_id >= ? AND run_id < ?")
         values += [which.prefix, which.prefix + _BEYOND_EVERY_ID]
     return " AND ".join(conditions), values
+
+
+def of_partitions(partitions: Collection[int] | None) -> bytes:
+    """Partitions as a JSON list; null for all of them."""
+    return jsontext.dumps(None if partitions is None else list(partitions))
 
 
 def of_ids(ids: object) -> bytes:

@@ -17,6 +17,8 @@ from asyncflow.adapters.traced_codec import TracedCodec
 from asyncflow.adapters.tracing import Lane, Tracer
 from asyncflow.app.settings import Settings
 from asyncflow.dispatcher.dispatcher import Dispatcher, Surroundings
+from asyncflow.dispatcher.partitions import Partitions
+from asyncflow.dispatcher.place import LEASE_PREFIX
 from asyncflow.errors import RequestError, StoreError
 from asyncflow.model.figures import Metrics
 from asyncflow.model.flow import Configuration
@@ -62,14 +64,15 @@ class Observers:
             )
         return made
 
-    async def sample(self, dispatcher: Dispatcher, store: Store) -> None:
+    async def sample(self, dispatcher: Dispatcher | Partitions, store: Store) -> None:
         """Look at how things stand, for ever."""
         if self.metrics is None:
             return
         while True:
             try:
                 open_runs, leases = await store.open_flows(), await store.leases()  # type: ignore[attr-defined]  # every store has Leases too
-                self.metrics.sampled(open_runs=open_runs, outbox=dispatcher.outbox_size, leases=len(leases))
+                owned = sum(lease.partition.startswith(LEASE_PREFIX) for lease in leases)
+                self.metrics.sampled(open_runs=open_runs, outbox=dispatcher.outbox_size, leases=owned)
             except StoreError as exc:
                 _log.debug("no figures: %s", exc)
             await anyio.sleep(_EVERY)

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from asyncflow.dispatcher.watchdog import WatchdogSettings
+from asyncflow.errors import RequestError
 
 WORKER_PLUGIN = "asyncflow_celery.worker"
 
@@ -23,6 +24,10 @@ class Settings:
     celery_app: str = ""
     concurrency: int = 4
     unroutable_after: float = 300.0
+    partitions: int | None = None
+    """How many dispatchers can share the work, at most; None for what the store says, or what is usual for it."""
+    lease: float = 10.0
+    """Seconds after which others take over what a dispatcher had that was killed."""
     completion: str = "auto"
     """How workers report: "rpc", "callbacks", "both", or "auto", which asks them what they can."""
     result_backend: str = ""
@@ -33,6 +38,12 @@ class Settings:
     environ: Mapping[str, str] = field(default_factory=lambda: dict(os.environ), repr=False)
 
 
+_NUMBERS: tuple[tuple[str, str, type[int | float]], ...] = (
+    ("ASYNCFLOW_PARTITIONS", "partitions", int),
+    ("ASYNCFLOW_LEASE", "lease", float),
+)
+
+
 def settings_from(environ: Mapping[str, str], **given: object) -> Settings:
     """Settings from the environment; what is given by name, and is neither None nor empty, wins."""
     found: dict[str, object] = {"environ": dict(environ)}
@@ -41,5 +52,18 @@ def settings_from(environ: Mapping[str, str], **given: object) -> Settings:
     for name in ("broker_url", "store_url", "namespace", "celery_app", "result_backend", "completion"):
         if environ.get(f"ASYNCFLOW_{name.upper()}"):
             found[name] = environ[f"ASYNCFLOW_{name.upper()}"]
+    for variable, name, kind in _NUMBERS:
+        if environ.get(variable):
+            found[name] = _number(variable, environ[variable], kind)
     found.update({name: value for name, value in given.items() if value not in (None, "", ())})
     return Settings(**found)  # type: ignore[arg-type]  # names are checked by the dataclass, types by the callers
+
+
+def _number(variable: str, text: str, kind: type[int | float]) -> float:
+    try:
+        number = kind(text)
+    except ValueError as exc:
+        raise RequestError(f"{variable} must be a number, not {text!r}") from exc
+    if not number > 0:
+        raise RequestError(f"{variable} must be more than 0, not {text!r}")
+    return number

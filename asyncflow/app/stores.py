@@ -7,14 +7,19 @@ from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager
 from pathlib import Path
 from types import ModuleType
-from typing import TypeAlias
+from typing import Protocol, TypeAlias
 
 from asyncflow.adapters.memory_store import MemoryStore
 from asyncflow.adapters.sqlite import SqliteStore
 from asyncflow.errors import RequestError, StoreError
-from asyncflow.ports import Store
+from asyncflow.ports import Leases, Store
 
-Opening: TypeAlias = AbstractAsyncContextManager[Store]
+
+class SharedStore(Store, Leases, Protocol):
+    """What every store is: also the leases of its dispatchers."""
+
+
+Opening: TypeAlias = AbstractAsyncContextManager[SharedStore]
 
 _POSTGRESQL = ("postgresql://", "postgres://")
 
@@ -39,6 +44,11 @@ async def upgrade_store(url: str) -> list[str]:
         return applied
     async with open_store(url):  # the others do it by themselves
         return []
+
+
+def is_shared(url: str) -> bool:
+    """Whether several dispatchers can have this store at once."""
+    return url.startswith(_POSTGRESQL)
 
 
 def sqlite_path(url: str) -> Path:

@@ -18,12 +18,13 @@ from asyncflow.dispatcher.answers import Answers
 from asyncflow.dispatcher.cascade import Cascade, Rules
 from asyncflow.dispatcher.completions import Judge, failed_to_keep, is_final
 from asyncflow.dispatcher.outbox import Outbox
+from asyncflow.dispatcher.place import Place
 from asyncflow.dispatcher.reader import ResultReader
 from asyncflow.dispatcher.runs import HotRuns
 from asyncflow.dispatcher.timers import Timers
 from asyncflow.dispatcher.turn import Turn, inline_parent_ids
 from asyncflow.dispatcher.work import Work
-from asyncflow.errors import AsyncflowError, FencedError, StoreError
+from asyncflow.errors import AsyncflowError, FencedError, LeaseLostError, StoreError
 from asyncflow.model.decision import Question
 from asyncflow.model.events import Event
 from asyncflow.model.flow import Task, TaskKind
@@ -53,6 +54,7 @@ class World:
     committed: Callable[[Turn], None]
     """Called after each commit: tells those who watch."""
     group: anyio.abc.TaskGroup
+    place: Place
     trace: Callable[[Turn], None] | None = None
     """Called after each commit, while the runs are still known as they were before."""
 
@@ -96,6 +98,8 @@ class Decider:
         """Completions that wait for slow answers: what comes later of the same attempt is late."""
         self._works: deque[Work] = deque()
         self._arrived = anyio.Event()
+        self._is_deciding = False
+        self._rested = anyio.Event()
         self.counts = Counts()
 
     def submit(self, work: Work) -> None:
@@ -107,16 +111,25 @@ class Decider:
         self.submit(Work(delivery=delivery))
 
     async def run(self) -> None:
-        """Decide what is submitted, for ever."""
+        """Decide what is submitted, for ever. Raises LeaseLostError when the partition is another dispatcher's."""
         while True:
+            self._is_deciding = bool(self._works)
             if not self._works:
+                self._rested.set()
                 self._arrived = anyio.Event()
                 await self._arrived.wait()
+                self._is_deciding = True
             most = min(len(self._works), self._settings.batch)
             await self._turn([self._works.popleft() for _ in range(most)])
 
+    async def wait_idle(self) -> None:
+        """Until all that was submitted is decided and carried out; what waits for slow answers does not count."""
+        while self._works or self._is_deciding:
+            self._rested = anyio.Event()
+            await self._rested.wait()
+
     async def _turn(self, works: Sequence[Work]) -> None:
-        turn = Turn(known=self._runs)
+        turn = Turn(known=self._runs, place=self._world.place)
         await self._insist(self._locate, works)
         for work in works:
             await self._decide_safely(turn, work)
@@ -275,12 +288,17 @@ class Decider:
                 await self._decide_safely(turn, Work(event=event))
 
     async def _commit(self, turn: Turn) -> bool:
-        """Write the turn; False when some of its runs have moved on without us."""
+        """Write the turn; False when some of its runs have moved on without us.
+
+        Acknowledging alone takes the fence too: who has lost the partition judges by old runs what is late or unknown.
+        """
         batch = turn.batch()
-        if batch.is_empty:
+        if batch.is_empty and not (batch.fences and turn.deliveries):
             return True
         try:
             await self._insist(self._world.store.commit, batch)
+        except LeaseLostError:
+            raise
         except FencedError as exc:
             _log.warning("fenced: %s", exc)
             return False
@@ -290,7 +308,7 @@ class Decider:
         """Another dispatcher, or an earlier life of ours whose commit did succeed, has moved these runs."""
         self._runs.drop(run_id for run_id, _ in turn.entries)
         self._works.extend(turn.done)
-        unpublished = await self._insist(self._world.store.unpublished)
+        unpublished = await self._insist(self._world.store.unpublished, [self._world.place.partition])
         self._world.outbox.add(unpublished)
 
     async def _insist(self, call: Callable[_P, Awaitable[_R]], *args: _P.args, **options: _P.kwargs) -> _R:

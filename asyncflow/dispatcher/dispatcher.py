@@ -16,6 +16,7 @@ from asyncflow.dispatcher.decider import Decider, DeciderSettings, World
 from asyncflow.dispatcher.front import Desk, Front
 from asyncflow.dispatcher.ids import TaskIds
 from asyncflow.dispatcher.outbox import Follower, Outbox, OutboxSettings, Waiting
+from asyncflow.dispatcher.place import Place
 from asyncflow.dispatcher.reader import ResultReader
 from asyncflow.dispatcher.replies import Replies
 from asyncflow.dispatcher.timers import Timers
@@ -23,7 +24,7 @@ from asyncflow.dispatcher.tracing import Tracing
 from asyncflow.dispatcher.turn import Turn
 from asyncflow.dispatcher.watchdog import Senses, Watchdog, WatchdogSettings
 from asyncflow.dispatcher.work import Work
-from asyncflow.errors import EnvelopeError, RequestError
+from asyncflow.errors import EnvelopeError, RequestError, StoreError
 from asyncflow.fleet import Exploration, ResultBackend, Workers
 from asyncflow.model.commands import SetTimer
 from asyncflow.model.events import AttemptFailed, Blame, TimerDue
@@ -33,9 +34,11 @@ from asyncflow.model.requests import REQUEST_TYPE, Request, decode_reply, decode
 from asyncflow.model.run import Selection, TaskError
 from asyncflow.model.spans import EmitSpansLater
 from asyncflow.model.trace_events import EmitLater
-from asyncflow.ports import Attempt, Broker, Clock, Codec, Completion, Delivery, Results, Store
+from asyncflow.ports import Attempt, Batch, Broker, Clock, Codec, Completion, Delivery, Results, Store
 
 _log = logging.getLogger("asyncflow.dispatcher")
+
+DRAIN_SECONDS = 3.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,6 +58,7 @@ class Surroundings:
     exploration: Exploration | None = None
     trace: EmitLater | None = None
     """Who is told, in trace events, of what is decided."""
+    place: Place = field(default_factory=Place)
     spans: EmitSpansLater | None = None
 
 
@@ -68,7 +72,7 @@ class DispatcherSettings:
 
 
 class Dispatcher:
-    """`await dispatcher.run()` serves until cancelled; the broker and the store must be entered already."""
+    """`await dispatcher.run()` serves one partition until cancelled; broker and store must be entered already."""
 
     def __init__(self, around: Surroundings, settings: DispatcherSettings | None = None) -> None:
         self._around = around
@@ -86,23 +90,40 @@ class Dispatcher:
         self._timers = Timers(clock=around.clock, fire=self._fire)
         self._decider: Decider
         self._front: Front
+        self._intake = anyio.CancelScope()
         self._group: anyio.abc.TaskGroup
 
     async def run(self, *, task_status: anyio.abc.TaskStatus[None] = anyio.TASK_STATUS_IGNORED) -> None:
-        """Continue what the store holds, then serve. Raises StoreError when that cannot be read."""
+        """Continue what the store holds, then serve.
+
+        Raises StoreError when that cannot be read, and LeaseLostError when the partition is another dispatcher's.
+        """
+        ours = [self._around.place.partition]
         async with anyio.create_task_group() as group:
             self._assemble(group)
-            self._outbox.add(await self._around.store.unpublished())
-            self._timers.add(await self._around.store.timers())
+            self._outbox.add(await self._around.store.unpublished(ours))
+            self._timers.add(await self._around.store.timers(ours))
             for serve in (self._decider.run, self._outbox.run, self._timers.run, self._replies.run, self._take_in):
                 group.start_soon(serve)
             if self._watchdog is not None:
-                self._watchdog.take_over(await self._around.store.outstanding(self._around.clock.now()))
+                now = self._around.clock.now()
+                self._watchdog.take_over(await self._around.store.outstanding(now, ours))
                 group.start_soon(self._watchdog.run)
             if self._around.backend is not None:
                 group.start_soon(self._around.backend.listen, self._in_flight, self._take_result)
             _log.info("dispatching %d flows", len(self._around.configuration.flows))
             task_status.started()
+
+    async def drain(self, seconds: float = DRAIN_SECONDS) -> None:
+        """Take nothing more in, and finish what is begun; what is not finished in time is left to who comes next."""
+        self._intake.cancel()
+        with anyio.move_on_after(seconds):
+            await self._decider.wait_idle()
+            await self._outbox.wait_flushed()
+            await self._front.hand_over()
+            await self._replies.wait_sent()
+            with suppress(StoreError):  # what was marked as published is written with it
+                await self._around.store.commit(Batch(fences=self._around.place.fences))
 
     @asynccontextmanager
     async def answers(self, request: Request) -> AsyncIterator[AsyncIterator[dict[str, Json]]]:
@@ -131,12 +152,15 @@ class Dispatcher:
             timers=self._timers,
             committed=self._tell,
             group=group,
+            place=around.place,
             trace=self._trace(),
         )
         self._decider = Decider(world=world, rules=rules, reader=self._reader, settings=self._settings.decider)
         self._front = Front(
             Desk(
                 configuration=around.configuration,
+                place=around.place,
+                broker=around.broker,
                 store=around.store,
                 reader=self._reader,
                 clock=around.clock,
@@ -159,12 +183,13 @@ class Dispatcher:
         return Tracing(around.configuration.flows, around.trace, around.spans).committed
 
     async def _take_in(self) -> None:
-        while True:
-            for delivery in await self._around.broker.receive(self._settings.intake):
-                if delivery.type == REQUEST_TYPE:
-                    await self._take_request(delivery)
-                else:
-                    await self._take_completion(delivery)
+        with self._intake:
+            while True:
+                for delivery in await self._around.broker.receive(self._settings.intake):
+                    if delivery.type == REQUEST_TYPE:
+                        await self._take_request(delivery)
+                    else:
+                        await self._take_completion(delivery)
 
     async def _take_request(self, delivery: Delivery) -> None:
         send = self._replies.to(delivery)

@@ -11,6 +11,7 @@ import anyio.abc
 import fastjsonschema
 
 from asyncflow.dispatcher.outbox import Waiting
+from asyncflow.dispatcher.place import Place
 from asyncflow.dispatcher.reader import ResultReader
 from asyncflow.dispatcher.reports import find_run, header_as_json, note_waiting, run_as_json
 from asyncflow.dispatcher.watchers import Send, Watcher, Watchers
@@ -29,7 +30,7 @@ from asyncflow.model.events import CancelRequested, Event, PauseRequested, Resum
 from asyncflow.model.flow import Configuration, Flow, Selective
 from asyncflow.model.names import FlowName, Json, NodeName, RunId, TaskId
 from asyncflow.model.run import Selection, Status
-from asyncflow.ports import Clock, Delivery, RunFilter, RunHeader, Store
+from asyncflow.ports import Broker, Clock, Delivery, Message, Published, RunFilter, RunHeader, Store
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,6 +38,8 @@ class Desk:
     """What the front desk needs of the dispatcher."""
 
     configuration: Configuration
+    place: Place
+    broker: Broker
     store: Store
     reader: ResultReader
     clock: Clock
@@ -48,6 +51,9 @@ class Desk:
 
 
 _Change = r.StartRun | r.CancelRun | r.PauseRun | r.ResumeRun
+_Ack = Callable[[Delivery], None]
+
+_FORWARD_PAUSE = 1.0
 
 
 class Front:
@@ -58,29 +64,25 @@ class Front:
         self._validators: dict[FlowName, Callable[[Json], Any]] = {}
         self.watchers = Watchers(lambda run_id, send: self._later(self._send_end, run_id, send))
 
-    def handle(
-        self, request: r.Request, send: Send, delivery: Delivery | None, ack: Callable[[Delivery], None]
-    ) -> None:
+    def handle(self, request: r.Request, send: Send, delivery: Delivery | None, ack: _Ack) -> None:
         """Take a request. Its delivery is acknowledged when what it asks is durable, or needs nothing to be."""
         match request:
             case r.StartRun() | r.CancelRun() | r.PauseRun() | r.ResumeRun():
                 self._later(self._submit, request, send, delivery, ack)
             case _:
-                self._later(self._answer, request, send)
-                if delivery is not None:
-                    ack(delivery)
+                self._later(self._answer, request, send, delivery, ack)
 
     def _later(self, call: Callable[..., Any], *args: object) -> None:
         self._desk.group.start_soon(call, *args)
 
-    async def _submit(
-        self, request: _Change, send: Send, delivery: Delivery | None, ack: Callable[[Delivery], None]
-    ) -> None:
-        """Hand the request to the decider, or refuse it."""
+    async def _submit(self, request: _Change, send: Send, delivery: Delivery | None, ack: _Ack) -> None:
+        """Hand the request to the decider, or to the dispatcher of its run, or refuse it."""
+        event: Event | None = None
         try:
-            event = self._start(request) if isinstance(request, r.StartRun) else await self._change(request)
+            event = self._start(request) if isinstance(request, r.StartRun) else await self._change(request, delivery)
         except AsyncflowError as exc:
             send(r.encode_refusal(exc))
+        if event is None:
             if delivery is not None:
                 ack(delivery)
             return
@@ -94,9 +96,12 @@ class Front:
             )
         )
 
-    async def _change(self, request: r.CancelRun | r.PauseRun | r.ResumeRun) -> Event:
-        now = self._desk.clock.now()
-        run_id = await find_run(self._desk.store, request.run_id)
+    async def _change(self, request: r.CancelRun | r.PauseRun | r.ResumeRun, delivery: Delivery | None) -> Event | None:
+        """None when it is for another dispatcher."""
+        header = await self._header(request.run_id)
+        if await self._pass_on(header, delivery):
+            return None
+        now, run_id = self._desk.clock.now(), header.run_id
         match request:
             case r.CancelRun():
                 return CancelRequested(at=now, run_id=run_id, reason=request.reason)
@@ -140,7 +145,42 @@ class Front:
             what = exc.message.replace("data", "node_args", 1)
             raise InvalidNodeArgsError(f"flow {flow.name!r} does not take these node args: {what}") from exc
 
-    async def _answer(self, request: r.Request, send: Send) -> None:
+    async def _pass_on(self, header: RunHeader, delivery: Delivery | None) -> bool:
+        """Whether another dispatcher moves this run; the request is in its queue then.
+
+        Requests go by the id that they name. A child run is moved with its root, and a beginning of an id tells nothing.
+        """
+        if delivery is None or header.partition == self._desk.place.partition:
+            return False
+        copy = self._again(delivery, header.partition)
+        while await self._desk.broker.publish([copy]) != [Published.CONFIRMED]:
+            await self._desk.clock.sleep(_FORWARD_PAUSE)
+        return True
+
+    async def hand_over(self) -> None:
+        """Let who serves this partition next see to the clients that wait."""
+        waiting = [one.delivery for one in self.watchers.take_all() if one.delivery is not None]
+        if waiting:
+            await self._desk.broker.publish([self._again(one, self._desk.place.partition) for one in waiting])
+
+    def _again(self, delivery: Delivery, partition: int) -> Message:
+        return Message(
+            exchange=self._desk.broker.callback_exchange,
+            routing_key=str(partition),
+            body=delivery.body,
+            type=delivery.type,
+            content_type=delivery.content_type,
+            content_encoding=delivery.content_encoding,
+            correlation_id=delivery.correlation_id,
+            reply_to=delivery.reply_to,
+        )
+
+    async def _answer(self, request: r.Request, send: Send, delivery: Delivery | None, ack: _Ack) -> None:
+        await self._tell(request, send, delivery)
+        if delivery is not None:
+            ack(delivery)
+
+    async def _tell(self, request: r.Request, send: Send, delivery: Delivery | None) -> None:
         try:
             match request:
                 case r.ShowRun():
@@ -149,7 +189,7 @@ class Front:
                 case r.ListRuns():
                     send(jsontext.dumps({"runs": await self._list(request)}))
                 case r.WaitRun() | r.WatchRun():
-                    await self._watch(request, send)
+                    await self._watch(request, send, delivery)
                 case r.Ping():
                     send(jsontext.dumps({"flows": sorted(self._desk.configuration.flows)}))
                 case r.StartRun() | r.CancelRun() | r.PauseRun() | r.ResumeRun():
@@ -159,10 +199,16 @@ class Front:
         except AsyncflowError as exc:
             send(r.encode_refusal(exc))
 
-    async def _watch(self, request: r.WaitRun | r.WatchRun, send: Send) -> None:
+    async def _watch(self, request: r.WaitRun | r.WatchRun, send: Send, delivery: Delivery | None) -> None:
         header = await self._header(request.run_id)
+        if await self._pass_on(header, delivery):
+            return
         watcher = Watcher(
-            run_id=header.run_id, root_id=header.root_id, send=send, changes=isinstance(request, r.WatchRun)
+            run_id=header.run_id,
+            root_id=header.root_id,
+            send=send,
+            changes=isinstance(request, r.WatchRun),
+            delivery=delivery,
         )
         self.watchers.add(watcher)
         header = await self._header(request.run_id)  # again: it may have ended before the watcher was there

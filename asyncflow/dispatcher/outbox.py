@@ -76,6 +76,8 @@ class Outbox:
         """Attempts in the heap, and how often each has been sent in vain."""
         self._waiting: dict[TaskId, Waiting] = {}
         self._changed = anyio.Event()
+        self._is_sending = False
+        self._flushed = anyio.Event()
 
     def __len__(self) -> int:
         return len(self._held)
@@ -105,10 +107,18 @@ class Outbox:
         """Publish what is due, for ever."""
         while True:
             attempts = self._take(self._clock.now())
+            self._is_sending = bool(attempts)
             if attempts:
                 await self._publish(attempts)
             else:
+                self._flushed.set()
                 await self._wait()
+
+    async def wait_flushed(self) -> None:
+        """Until all that is due has been sent once."""
+        while self._is_sending or (self._due and self._due[0][0] <= self._clock.now()):
+            self._flushed = anyio.Event()
+            await self._flushed.wait()
 
     def _push(self, attempt: Attempt, due: float) -> None:
         self._sequence += 1

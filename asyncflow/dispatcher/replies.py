@@ -18,6 +18,8 @@ class Replies:
         self._broker = broker
         self._waiting: deque[Message] = deque()
         self._changed = anyio.Event()
+        self._is_sending = False
+        self._sent = anyio.Event()
 
     def to(self, delivery: Delivery) -> Send:
         """A way to answer a client's request."""
@@ -40,8 +42,17 @@ class Replies:
     async def run(self) -> None:
         """Send what waits, for ever. A client that cannot be reached asks again."""
         while True:
+            self._is_sending = bool(self._waiting)
             if not self._waiting:
+                self._sent.set()
                 self._changed = anyio.Event()
                 await self._changed.wait()
+                self._is_sending = True
             most = min(len(self._waiting), _BATCH)
             await self._broker.publish([self._waiting.popleft() for _ in range(most)])
+
+    async def wait_sent(self) -> None:
+        """Until nothing waits."""
+        while self._waiting or self._is_sending:
+            self._sent = anyio.Event()
+            await self._sent.wait()

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 
 from asyncflow.dispatcher.cascade import Cascade
+from asyncflow.dispatcher.place import Place
 from asyncflow.dispatcher.runs import Hot, HotRuns
 from asyncflow.dispatcher.work import Work
 from asyncflow.errors import EnvelopeError
@@ -22,6 +23,7 @@ class Turn:
     """Filled work by work, then committed, then carried out."""
 
     known: HotRuns
+    place: Place = field(default_factory=Place)
     runs: dict[RunId, Hot] = field(default_factory=dict)
     entries: list[tuple[RunId, Entry]] = field(default_factory=list)
     publish: list[PublishTask] = field(default_factory=list)
@@ -110,7 +112,7 @@ class Turn:
         last_entry = dict(self.entries)
         return Batch(
             advances=tuple(
-                Advance(header=header_of(self._run(run_id), last_entry[run_id].at), entry=entry)
+                Advance(header=header_of(self._run(run_id), last_entry[run_id].at, self.place.partition), entry=entry)
                 for run_id, entry in self.entries
             ),
             attempts=tuple(self.attempts),
@@ -118,6 +120,7 @@ class Turn:
             timers=tuple(self.timers),
             timers_done=tuple(self.timers_done),
             snapshots=tuple(self._snapshots()),
+            fences=self.place.fences,
         )
 
     def _run(self, run_id: RunId) -> Run:
@@ -126,13 +129,14 @@ class Turn:
         return run
 
 
-def header_of(run: Run, at: float) -> RunHeader:
+def header_of(run: Run, at: float, partition: int = 0) -> RunHeader:
     return RunHeader(
         run_id=run.id,
         flow=run.flow,
         status=run.status,
         root_id=run.root_id,
         parent_node=run.parent_node,
+        partition=partition,
         started_at=run.started_at,
         ended_at=run.ended_at,
         updated_at=at,

@@ -12,7 +12,7 @@ from asyncflow.dispatcher.runs import Hot
 from asyncflow.model import journal
 from asyncflow.model.history import instant
 from asyncflow.model.names import RunId
-from asyncflow.ports import Entry
+from asyncflow.ports import Delivery, Entry
 
 Send = Callable[[bytes], None]
 """Takes an answer, and sees to its delivery."""
@@ -26,6 +26,8 @@ class Watcher:
     root_id: RunId
     send: Send
     changes: bool
+    delivery: Delivery | None = None
+    """The request, for a dispatcher that takes over."""
 
 
 class Watchers:
@@ -44,6 +46,12 @@ class Watchers:
             self._by_root[watcher.root_id] = left
         else:
             self._by_root.pop(watcher.root_id, None)
+
+    def take_all(self) -> list[Watcher]:
+        """Forget them; others are to see to them."""
+        taken = [one for watchers in self._by_root.values() for one in watchers]
+        self._by_root.clear()
+        return taken
 
     def notify(self, entries: Iterable[tuple[RunId, Entry]], runs: Mapping[RunId, Hot]) -> None:
         """Tell of committed entries."""

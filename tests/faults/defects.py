@@ -137,12 +137,12 @@ class WritesVerdictsApart(LifeStore):
 
 
 class ForgetsTheOutbox(LifeStore):
-    async def unpublished(self) -> Any:
+    async def unpublished(self, partitions: Any = None) -> Any:
         return []
 
 
 class ForgetsTimers(LifeStore):
-    async def timers(self) -> Any:
+    async def timers(self, partitions: Any = None) -> Any:
         return []
 
 

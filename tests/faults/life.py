@@ -264,14 +264,14 @@ class LifeStore:
     async def results(self, ids: Any) -> Any:
         return await self._ask(self._store.results, ids)
 
-    async def unpublished(self) -> Any:
-        return await self._ask(self._store.unpublished)
+    async def unpublished(self, partitions: Any = None) -> Any:
+        return await self._ask(self._store.unpublished, partitions)
 
-    async def outstanding(self, before: float) -> list[Outstanding]:
-        return await self._ask(self._store.outstanding, before)
+    async def outstanding(self, before: float, partitions: Any = None) -> list[Outstanding]:
+        return await self._ask(self._store.outstanding, before, partitions)
 
-    async def timers(self) -> Any:
-        return await self._ask(self._store.timers)
+    async def timers(self, partitions: Any = None) -> Any:
+        return await self._ask(self._store.timers, partitions)
 
     async def take_slot(self, name: str, now: float, interval: float) -> float:
         return await self._ask(self._store.take_slot, name, now, interval)

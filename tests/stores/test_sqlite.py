@@ -224,7 +224,7 @@ async def test_a_reader_does_not_bring_an_old_store_up_to_date(path):
 
 
 def test_a_migration_that_fails_leaves_nothing_behind(path):
-    broken = schema.Migration(number=2, name="0002_broken.sql", sql="CREATE TABLE half (a);\nSELECT nonsense;\n")
+    broken = schema.Migration(number=99, name="0099_broken.sql", sql="CREATE TABLE half (a);\nSELECT nonsense;\n")
     connection = open_writer(path)
     with pytest.raises(sqlite3.OperationalError, match="nonsense"):
         schema.migrate(connection, path, [*schema.migrations(), broken])
@@ -235,7 +235,7 @@ def test_a_migration_that_fails_leaves_nothing_behind(path):
 
 
 def test_a_later_migration_is_applied_to_an_older_store(path):
-    later = schema.Migration(number=2, name="0002_later.sql", sql="-- More;\nCREATE TABLE later (a);\n")
+    later = schema.Migration(number=99, name="0099_later.sql", sql="-- More;\nCREATE TABLE later (a);\n")
     connection = open_writer(path)
     schema.migrate(connection, path, schema.migrations())
     secret = schema.read_secret(connection)

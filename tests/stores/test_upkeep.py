@@ -161,6 +161,7 @@ async def test_an_export_holds_headers_journals_attempts_and_results(store):
             "labels": {},
             "error": None,
             "parent_node": None,
+            "partition": 0,
         },
         {"kind": "entry", "run_id": "r", "version": 1, "at": 1.0, "facts": [["SourceMet", {"edge": 1}]]},
         {"kind": "entry", "run_id": "r", "version": 2, "at": 2.0, "facts": [["SourceMet", {"edge": 2}]]},

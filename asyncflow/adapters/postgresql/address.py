@@ -8,14 +8,14 @@ from dataclasses import dataclass
 import psycopg
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
-from asyncflow.errors import FencedError, StoreError
+from asyncflow.errors import FencedError, LeaseLostError, StoreError
 
 OLDEST = 150000
 """PostgreSQL 15, as the server's `server_version_num` says it."""
 
 _SCHEMA = re.compile(r"[a-z_][a-z0-9_]{0,62}")
 
-# Raised by commit_1.
+# Raised by the function that commits.
 STALE_EPOCH = "AF001"
 RUN_MOVED = "AF002"
 
@@ -114,7 +114,7 @@ class Address:
         if not state:
             state = next((code for text, code in _REFUSALS.items() if re.search(text, said)), "")
         if state == STALE_EPOCH:
-            return FencedError(said.partition(" CONTEXT: ")[0])
+            return LeaseLostError(said.partition(" CONTEXT: ")[0])
         if state == RUN_MOVED:
             return RunMovedError("a run stands elsewhere: another commit has moved it")
         if isinstance(exc, UnicodeEncodeError | psycopg.DataError):

@@ -17,7 +17,7 @@ Arguments: TypeAlias = list[list[Any]]
 
 _TABLES = (
     "text bigint",
-    "text bigint bigint text text text text float8 text float8 float8 bytea bytea",
+    "text bigint bigint text text text text float8 bigint text float8 float8 bytea bytea",
     "text bigint float8 bytea",
     "text text text float8 float8 bytea bytea",
     "text text float8 bytea",
@@ -28,13 +28,13 @@ _TABLES = (
 )
 """The columns of: fences, runs, facts, attempts, verdicts, timers, timers done, snapshots, marks."""
 
-_RUNS, _FACTS = 2, 15
+_RUNS, _FACTS = 2, 16
 """Where the columns of these tables begin."""
 
 _NUMBERS: dict[str, type[Any]] = {"bigint": Int8, "float8": Float8}
 """Lists of bare numbers would be sent as whichever type fits, and the statement be planned for each."""
 
-COMMIT = f"SELECT commit_1({', '.join(f'%b::{kind}[]' for table in _TABLES for kind in table.split())})".encode()
+COMMIT = f"SELECT commit_2({', '.join(f'%b::{kind}[]' for table in _TABLES for kind in table.split())})".encode()
 
 
 def arguments(batch: Batch, marks: Iterable[tuple[TaskId, float]]) -> Arguments:
@@ -70,15 +70,15 @@ def _runs(written: Rows) -> list[Row]:
     Runs that are there already come in one order everywhere, so that no two dispatchers wait for each other.
     """
     runs: dict[RunId, Row] = {}
-    for run_id, flow, root_id, parent_run, parent_node, started_at, *changing in written.started:
+    for run_id, *columns in written.started:
         if run_id in runs:
             raise FencedError(f"run {run_id} begins twice in one batch")
-        runs[run_id] = (run_id, 1, 1, flow, root_id, parent_run, parent_node, started_at, *changing)
+        runs[run_id] = (run_id, 1, 1, *columns)
     for version, *changing, run_id, _ in written.moved:
-        before = runs.get(run_id, (run_id, version, version - 1, "", "", None, None, 0.0))
+        before = runs.get(run_id, (run_id, version, version - 1, "", "", None, None, 0.0, 0))
         if before[2] != version - 1:
             raise FencedError(f"the versions of run {run_id} do not follow each other")
-        runs[run_id] = (run_id, before[1], version, *before[3:8], *changing)
+        runs[run_id] = (run_id, before[1], version, *before[3:9], *changing)
     return sorted(runs.values(), key=lambda row: "" if row[1] == 1 else row[0])
 
 

@@ -29,22 +29,26 @@ WHERE run_id = ANY(%(ids)s) ORDER BY 1, is_snapshot DESC, 2
 RUN_OF = "SELECT task_id, run_id FROM attempts JOIN runs USING (run) WHERE task_id = ANY(%s)"
 VERDICTS = "SELECT task_id, verdict FROM attempts WHERE task_id = ANY(%s) AND verdict IS NOT NULL"
 RESULTS = "SELECT task_id, result FROM attempts WHERE task_id = ANY(%s) AND result IS NOT NULL"
+_WANTED = "(%(wanted)s::bigint[] IS NULL OR partition = ANY(%(wanted)s))"
+"""Of a run: whether it is in the partitions that are asked for."""
 UNPUBLISHED = f"""
 SELECT {ATTEMPT_COLUMNS} FROM attempts JOIN runs USING (run)
-WHERE published IS NULL AND verdict IS NULL ORDER BY attempt
+WHERE published IS NULL AND verdict IS NULL AND {_WANTED} ORDER BY attempt
 """
-OUTSTANDING = """
+OUTSTANDING = f"""
 SELECT task_id, run_id, task, due, published FROM attempts JOIN runs USING (run)
-WHERE verdict IS NULL AND due < %s ORDER BY due, attempt
+WHERE verdict IS NULL AND due < %(before)s AND {_WANTED} ORDER BY due, attempt
 """
 OPEN_FLOWS = "SELECT flow, count(*) FROM runs WHERE status IN ('running', 'paused') GROUP BY flow"
-TIMERS = "SELECT run_id, kind, task_id, attempt, due FROM timers JOIN runs USING (run) ORDER BY due"
+TIMERS = f"SELECT run_id, kind, task_id, attempt, due FROM timers JOIN runs USING (run) WHERE {_WANTED} ORDER BY due"
 HEADER = f"SELECT {HEADER_COLUMNS} FROM runs WHERE run_id = ANY(%s)"
 VERSIONS = "SELECT run_id, version FROM runs WHERE run_id = ANY(%s)"
 TAKE_SLOT = """
 INSERT INTO slots AS taken (name, last) VALUES (%(name)s, %(now)s)
 ON CONFLICT (name) DO UPDATE SET last = greatest(excluded.last, taken.last + %(interval)s) RETURNING last
 """
+AGREE_ON_PARTITIONS = "INSERT INTO meta VALUES ('partitions', %s) ON CONFLICT DO NOTHING"
+PARTITIONS = "SELECT value FROM meta WHERE name = 'partitions'"
 STORED_ENTRIES = """
 SELECT count(*) FROM unnest(%b::text[], %b::bigint[], %b::bytea[]) AS ours (run_id, version, facts)
 JOIN runs USING (run_id) JOIN facts ON facts.run = runs.run AND facts.version = ours.version AND facts.facts = ours.facts

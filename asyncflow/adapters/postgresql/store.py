@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 from types import TracebackType
 from typing import Any, Self
 
@@ -172,16 +172,17 @@ class PostgresStore:
     async def results(self, ids: Sequence[TaskId]) -> dict[TaskId, bytes]:
         return dict(await self._of_ids(queries.RESULTS, ids))
 
-    async def unpublished(self) -> list[Attempt]:
+    async def unpublished(self, partitions: Collection[int] | None = None) -> list[Attempt]:
         await self._marks_written()  # what was marked just now is not to be published again
-        return [to_attempt(row) for row in await self._pool.rows(queries.UNPUBLISHED)]
+        return [to_attempt(row) for row in await self._pool.rows(queries.UNPUBLISHED, _wanted(partitions))]
 
-    async def outstanding(self, before: float) -> list[Outstanding]:
+    async def outstanding(self, before: float, partitions: Collection[int] | None = None) -> list[Outstanding]:
         await self._marks_written()
-        return [queries.to_outstanding(row) for row in await self._pool.rows(queries.OUTSTANDING, (float(before),))]
+        rows = await self._pool.rows(queries.OUTSTANDING, {**_wanted(partitions), "before": float(before)})
+        return [queries.to_outstanding(row) for row in rows]
 
-    async def timers(self) -> list[SetTimer]:
-        return [queries.to_timer(row) for row in await self._pool.rows(queries.TIMERS)]
+    async def timers(self, partitions: Collection[int] | None = None) -> list[SetTimer]:
+        return [queries.to_timer(row) for row in await self._pool.rows(queries.TIMERS, _wanted(partitions))]
 
     async def open_flows(self) -> dict[FlowName, int]:
         return {FlowName(flow): count for flow, count in await self._pool.rows(queries.OPEN_FLOWS)}
@@ -237,6 +238,15 @@ class PostgresStore:
 
     async def leases(self) -> list[Lease]:
         return [leases.to_lease(row) for row in await self._pool.rows(leases.HELD)]
+
+    async def agree_on_partitions(self, count: int) -> int:
+        await self._pool.rows(queries.AGREE_ON_PARTITIONS, (str(count).encode(),))
+        ((agreed,),) = await self._pool.rows(queries.PARTITIONS)
+        return int(agreed)
+
+
+def _wanted(partitions: Collection[int] | None) -> dict[str, list[int] | None]:
+    return {"wanted": None if partitions is None else list(partitions)}
 
 
 def _of_held(held: Mapping[str, int]) -> dict[str, list[Any]]:

@@ -3,10 +3,18 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 
-from asyncflow.adapters.rows import ATTEMPT_COLUMNS, HEADER_COLUMNS, of_filter, of_ids, to_attempt, to_header
+from asyncflow.adapters.rows import (
+    ATTEMPT_COLUMNS,
+    HEADER_COLUMNS,
+    of_filter,
+    of_ids,
+    of_partitions,
+    to_attempt,
+    to_header,
+)
 from asyncflow.model import journal
 from asyncflow.model.commands import SetTimer
 from asyncflow.model.events import TimerKind
@@ -29,19 +37,21 @@ WHERE run_id IN (SELECT value FROM json_each(?)) ORDER BY runs.run, facts.versio
 """
 _RUN_OF = "SELECT task_id, run_id FROM attempts JOIN runs USING (run) WHERE task_id IN (SELECT value FROM json_each(?))"
 _RESULTS = "SELECT task_id, result FROM attempts WHERE task_id IN (SELECT value FROM json_each(?)) AND result NOT NULL"
+_WANTED = "(:wanted = 'null' OR partition IN (SELECT value FROM json_each(:wanted)))"
+"""Of a run: whether it is in the partitions that are asked for."""
 _UNPUBLISHED = f"""
 SELECT {ATTEMPT_COLUMNS} FROM attempts JOIN runs USING (run)
-WHERE published IS NULL AND verdict IS NULL ORDER BY attempt
+WHERE published IS NULL AND verdict IS NULL AND {_WANTED} ORDER BY attempt
 """
 _VERDICTS = """
 SELECT task_id, verdict FROM attempts WHERE task_id IN (SELECT value FROM json_each(?)) AND verdict NOT NULL
 """
-_OUTSTANDING = """
+_OUTSTANDING = f"""
 SELECT task_id, run_id, task, due, published FROM attempts JOIN runs USING (run)
-WHERE verdict IS NULL AND due < ? ORDER BY due, attempt
+WHERE verdict IS NULL AND due < :before AND {_WANTED} ORDER BY due, attempt
 """
 _OPEN_FLOWS = "SELECT flow, count(*) FROM runs WHERE status IN ('running', 'paused') GROUP BY flow"
-_TIMERS = "SELECT run_id, kind, task_id, attempt, due FROM timers JOIN runs USING (run) ORDER BY due"
+_TIMERS = f"SELECT run_id, kind, task_id, attempt, due FROM timers JOIN runs USING (run) WHERE {_WANTED} ORDER BY due"
 _HEADER = f"SELECT {HEADER_COLUMNS} FROM runs WHERE run_id = ?"
 
 
@@ -73,18 +83,19 @@ def results(connection: sqlite3.Connection, ids: Sequence[TaskId]) -> dict[TaskI
     return dict(connection.execute(_RESULTS, (of_ids(ids),)))
 
 
-def unpublished(connection: sqlite3.Connection) -> list[Attempt]:
-    return [to_attempt(row) for row in connection.execute(_UNPUBLISHED)]
+def unpublished(connection: sqlite3.Connection, partitions: Collection[int] | None) -> list[Attempt]:
+    return [to_attempt(row) for row in connection.execute(_UNPUBLISHED, {"wanted": of_partitions(partitions).decode()})]
 
 
 def verdicts(connection: sqlite3.Connection, ids: Sequence[TaskId]) -> dict[TaskId, str]:
     return dict(connection.execute(_VERDICTS, (of_ids(ids),)))
 
 
-def outstanding(connection: sqlite3.Connection, before: float) -> list[Outstanding]:
+def outstanding(connection: sqlite3.Connection, before: float, partitions: Collection[int] | None) -> list[Outstanding]:
+    asked = {"before": before, "wanted": of_partitions(partitions).decode()}
     return [
         Outstanding(id=task_id, run_id=run_id, task=task, due=due, published_at=published)
-        for task_id, run_id, task, due, published in connection.execute(_OUTSTANDING, (before,))
+        for task_id, run_id, task, due, published in connection.execute(_OUTSTANDING, asked)
     ]
 
 
@@ -92,10 +103,12 @@ def open_flows(connection: sqlite3.Connection) -> dict[FlowName, int]:
     return dict(connection.execute(_OPEN_FLOWS))
 
 
-def timers(connection: sqlite3.Connection) -> list[SetTimer]:
+def timers(connection: sqlite3.Connection, partitions: Collection[int] | None) -> list[SetTimer]:
     return [
         SetTimer(run_id=run_id, kind=TimerKind(kind), due=due, id=task_id or None, attempt=attempt)
-        for run_id, kind, task_id, attempt, due in connection.execute(_TIMERS)
+        for run_id, kind, task_id, attempt, due in connection.execute(
+            _TIMERS, {"wanted": of_partitions(partitions).decode()}
+        )
     ]
 
 

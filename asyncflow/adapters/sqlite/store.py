@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import sqlite3
 import time
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
@@ -98,16 +98,16 @@ class SqliteStore:
     async def results(self, ids: Sequence[TaskId]) -> dict[TaskId, bytes]:
         return await self._read(queries.results, ids)
 
-    async def unpublished(self) -> list[Attempt]:
+    async def unpublished(self, partitions: Collection[int] | None = None) -> list[Attempt]:
         await self._marks_written()  # what was marked just now is not to be published again
-        return await self._read(queries.unpublished)
+        return await self._read(queries.unpublished, partitions)
 
-    async def outstanding(self, before: float) -> list[Outstanding]:
+    async def outstanding(self, before: float, partitions: Collection[int] | None = None) -> list[Outstanding]:
         await self._marks_written()
-        return await self._read(queries.outstanding, before)
+        return await self._read(queries.outstanding, before, partitions)
 
-    async def timers(self) -> list[SetTimer]:
-        return await self._read(queries.timers)
+    async def timers(self, partitions: Collection[int] | None = None) -> list[SetTimer]:
+        return await self._read(queries.timers, partitions)
 
     async def take_slot(self, name: str, now: float, interval: float) -> float:
         return await self._writable().write(partial(transaction.take_slot, name=name, now=now, interval=interval))
@@ -146,6 +146,9 @@ class SqliteStore:
 
     async def leases(self) -> list[Lease]:
         return self._leases.leases()
+
+    async def agree_on_partitions(self, count: int) -> int:
+        return await self._writable().write(partial(transaction.agree_on_partitions, count=count))
 
     def _writable(self) -> Writer:
         if self._writer is None:

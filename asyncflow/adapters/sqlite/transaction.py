@@ -10,9 +10,9 @@ from asyncflow.errors import FencedError
 from asyncflow.model.names import TaskId
 
 _START = """
-INSERT INTO runs (run_id, flow, root_id, parent_run, parent_node, started_at,
+INSERT INTO runs (run_id, flow, root_id, parent_run, parent_node, started_at, partition,
                   status, ended_at, updated_at, labels, error, version)
-VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 1) ON CONFLICT (run_id) DO NOTHING
+VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 1) ON CONFLICT (run_id) DO NOTHING
 """
 _MOVE = """
 UPDATE runs SET version = ?, status = ?, ended_at = ?, updated_at = ?, labels = ?, error = ?
@@ -46,6 +46,9 @@ _SLOT = """
 INSERT INTO slots (name, last) VALUES (:name, :now)
 ON CONFLICT DO UPDATE SET last = max(:now, last + :interval) RETURNING last
 """
+
+
+_PARTITIONS = "INSERT INTO meta VALUES ('partitions', ?) ON CONFLICT DO NOTHING"
 
 
 class OutrunError(Exception):
@@ -82,6 +85,12 @@ def write_published(connection: sqlite3.Connection, marks: Sequence[tuple[float,
 def take_slot(connection: sqlite3.Connection, name: str, now: float, interval: float) -> float:
     (slot,) = connection.execute(_SLOT, {"name": name, "now": now, "interval": interval}).fetchone()
     return float(slot)
+
+
+def agree_on_partitions(connection: sqlite3.Connection, count: int) -> int:
+    connection.execute(_PARTITIONS, (count,))
+    (agreed,) = connection.execute("SELECT value FROM meta WHERE name = 'partitions'").fetchone()
+    return int(agreed)
 
 
 def fence(connection: sqlite3.Connection, rows: Rows) -> FencedError:
