@@ -27,6 +27,9 @@ if TYPE_CHECKING:
     from asyncflow.app.settings import Settings as Settings
     from asyncflow.app.settings import settings_from as settings_from
     from asyncflow.app.stores import open_store as open_store
+    from asyncflow.app.website import Http as Http
+    from asyncflow.app.website import token_file as token_file
+    from asyncflow.app.website import website as website
 
 _HOMES: Mapping[str, str] = MappingProxyType(
     {
@@ -38,6 +41,7 @@ _HOMES: Mapping[str, str] = MappingProxyType(
             "serving": ("dispatcher_settings", "dispatching", "selector", "serve", "serving"),
             "settings": ("WORKER_PLUGIN", "Settings", "settings_from"),
             "stores": ("open_store",),
+            "website": ("Http", "token_file", "website"),
         }.items()
         for name in names
     }

@@ -16,6 +16,8 @@ from asyncflow.app.backends import open_backend
 from asyncflow.app.configuration import load_configuration
 from asyncflow.app.settings import Settings
 from asyncflow.app.stores import open_store
+from asyncflow.app.website import Http, website
+from asyncflow.client import connect
 from asyncflow.dispatcher.dispatcher import Dispatcher, DispatcherSettings, Surroundings
 from asyncflow.dispatcher.outbox import OutboxSettings
 from asyncflow.engine.selective import select
@@ -82,10 +84,15 @@ async def serving(settings: Settings) -> AsyncIterator[Dispatcher]:
         yield await stack.enter_async_context(dispatching(configuration, broker, store, results, settings))
 
 
-async def serve(settings: Settings, *, started: anyio.Event | None = None) -> None:
-    """Dispatch until SIGTERM or SIGINT. Raises as `serving` does."""
+async def serve(settings: Settings, *, started: anyio.Event | None = None, http: Http | None = None) -> None:
+    """Dispatch until SIGTERM or SIGINT, and serve HTTP where that is wanted. Raises as `serving` and `website` do."""
     with anyio.open_signal_receiver(signal.SIGTERM, signal.SIGINT) as signals:
-        async with serving(settings):
+        async with AsyncExitStack() as stack:
+            await stack.enter_async_context(serving(settings))
+            if http is not None:
+                # Over the broker, like any other client: whichever dispatcher has a run answers for it.
+                client = await stack.enter_async_context(connect(settings.broker_url, namespace=settings.namespace))
+                await stack.enter_async_context(website(settings, http, client))
             if started is not None:
                 started.set()
             async for _ in signals:

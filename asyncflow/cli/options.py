@@ -46,6 +46,14 @@ class Embedded:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Site:
+    """Where HTTP is served; an empty address serves none."""
+
+    http: str = ""
+    http_host: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Look:
     """How flows are drawn, and where to."""
 
@@ -242,6 +250,18 @@ KEEP = click.option(
     metavar="DURATION",
     help="How long ended runs are kept: 30d, 12h ...",
 )
+HTTP = click.option(
+    "--http",
+    is_flag=False,
+    flag_value="127.0.0.1:8321",
+    default="",
+    metavar="HOST:PORT",
+    help="Serve the page and the HTTP API too; off loopback tokens are demanded.  [127.0.0.1:8321 if not said where]",
+)
+HTTP_HOST = click.option(
+    "--http-host", multiple=True, metavar="NAME", help="Answer to this host name too, such as a proxy's; repeatable."
+)
+site_options = gathered(Site, "site", HTTP, HTTP_HOST)
 where_options = gathered(Where, "where", CONFIG, BROKER, STORE)
 config_options = gathered(Where, "where", CONFIG)
 store_options = gathered(Where, "where", STORE)
