@@ -18,6 +18,9 @@ if TYPE_CHECKING:
     from asyncflow.app.configuration import task_queues as task_queues
     from asyncflow.app.embedded import embedded as embedded
     from asyncflow.app.embedded import load_celery_app as load_celery_app
+    from asyncflow.app.http import Http as Http
+    from asyncflow.app.http import serving_http as serving_http
+    from asyncflow.app.http import token_file as token_file
     from asyncflow.app.serving import dispatcher_settings as dispatcher_settings
     from asyncflow.app.serving import dispatching as dispatching
     from asyncflow.app.serving import selector as selector
@@ -27,9 +30,6 @@ if TYPE_CHECKING:
     from asyncflow.app.settings import Settings as Settings
     from asyncflow.app.settings import settings_from as settings_from
     from asyncflow.app.stores import open_store as open_store
-    from asyncflow.app.website import Http as Http
-    from asyncflow.app.website import token_file as token_file
-    from asyncflow.app.website import website as website
 
 _HOMES: Mapping[str, str] = MappingProxyType(
     {
@@ -38,10 +38,10 @@ _HOMES: Mapping[str, str] = MappingProxyType(
             "clients": ("connecting",),
             "configuration": ("load_configuration", "make_importable", "task_queues"),
             "embedded": ("embedded", "load_celery_app"),
+            "http": ("Http", "serving_http", "token_file"),
             "serving": ("dispatcher_settings", "dispatching", "selector", "serve", "serving"),
             "settings": ("WORKER_PLUGIN", "Settings", "settings_from"),
             "stores": ("open_store",),
-            "website": ("Http", "token_file", "website"),
         }.items()
         for name in names
     }

@@ -16,7 +16,7 @@ from asyncflow.app.backends import open_backend
 from asyncflow.app.configuration import load_configuration
 from asyncflow.app.settings import Settings
 from asyncflow.app.stores import open_store
-from asyncflow.app.website import Http, website
+from asyncflow.app.http import Http, serving_http
 from asyncflow.client import connect
 from asyncflow.dispatcher.dispatcher import Dispatcher, DispatcherSettings, Surroundings
 from asyncflow.dispatcher.outbox import OutboxSettings
@@ -85,14 +85,14 @@ async def serving(settings: Settings) -> AsyncIterator[Dispatcher]:
 
 
 async def serve(settings: Settings, *, started: anyio.Event | None = None, http: Http | None = None) -> None:
-    """Dispatch until SIGTERM or SIGINT, and serve HTTP where that is wanted. Raises as `serving` and `website` do."""
+    """Dispatch until SIGTERM or SIGINT, and serve HTTP where that is wanted. Raises as `serving` and `serving_http` do."""
     with anyio.open_signal_receiver(signal.SIGTERM, signal.SIGINT) as signals:
         async with AsyncExitStack() as stack:
             await stack.enter_async_context(serving(settings))
             if http is not None:
                 # Over the broker, like any other client: whichever dispatcher has a run answers for it.
                 client = await stack.enter_async_context(connect(settings.broker_url, namespace=settings.namespace))
-                await stack.enter_async_context(website(settings, http, client))
+                await stack.enter_async_context(serving_http(settings, http, client))
             if started is not None:
                 started.set()
             async for _ in signals:

@@ -34,7 +34,7 @@ def token_file(settings: Settings) -> TokenFile:
 
 
 @asynccontextmanager
-async def website(settings: Settings, http: Http, client: Client) -> AsyncIterator[str]:
+async def serving_http(settings: Settings, http: Http, client: Client) -> AsyncIterator[str]:
     """Serve HTTP until left; gives the URL. Raises RequestError where that cannot be.
 
     Only who can reach loopback is on this machine; everyone else needs a token.
