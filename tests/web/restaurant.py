@@ -37,7 +37,7 @@ def plain(name: str, queue: str = "quick") -> dict[str, Any]:
 
 MENU = {
     "tasks": [plain("Shop"), plain("Cook", "slow"), plain("Burn")],
-    "flows": ["dinner", "party", "fire"],
+    "flows": ["dinner", "party", "fire", "banquet"],
     "flow-definitions": [
         {
             "name": "dinner",
@@ -50,10 +50,20 @@ MENU = {
             "edges": [{"from": None, "to": "Shop"}, {"from": "Shop", "to": "Cook"}],
         },
         {"name": "party", "propagate_node_args": True, "edges": [{"from": None, "to": ["dinner", "dinner"]}]},
+        {
+            "name": "banquet",
+            "edges": [
+                {"from": None, "to": "Shop", "foreach": {"import": "tests.web.restaurant", "function": "tables"}}
+            ],
+        },
         {"name": "fire", "edges": [{"from": None, "to": "Burn"}]},
     ],
 }
 SCRIPT = "<script>alert(1)</script>"
+
+
+def tables(storage_pool: Any, node_args: Any) -> range:
+    return range(300)
 
 
 def quick(headers: Mapping[str, Any], body: list[Any]) -> Any:
@@ -102,11 +112,11 @@ class Restaurant:
         return httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1:8321")
 
     @asynccontextmanager
-    async def served(self) -> AsyncIterator[httpx.AsyncClient]:
+    async def served(self, tokens: TokenFile | None = None) -> AsyncIterator[httpx.AsyncClient]:
         """By a real server."""
         address = Address(host="127.0.0.1", port=0)
         async with (
-            listening(self.site(), address, limits_of(address)) as url,
+            listening(self.site(tokens), address, limits_of(address)) as url,
             httpx.AsyncClient(base_url=url) as asked,
         ):
             yield asked

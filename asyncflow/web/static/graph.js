@@ -26,7 +26,7 @@ export class Graph {
     }
     const { width, height } = svg.viewBox.baseVal;
     svg.setAttribute("viewBox", `0 ${HEADING} ${width} ${height - HEADING}`);
-    svg.removeAttribute("role"); // its nodes are buttons, not parts of one image
+    svg.setAttribute("role", "group"); // its nodes are buttons, not parts of one image
     this.box.replaceChildren(svg);
     this.fit();
     this.mark();
