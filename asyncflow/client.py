@@ -26,6 +26,9 @@ from asyncflow.ports import Line
 
 _T = TypeVar("_T")
 
+NOTHING_KEPT = "the broker has no queue of a dispatcher yet, so nothing of it is kept"
+"""What is said of a request that no queue has taken: one that a dispatcher which once served makes would keep it."""
+
 _REMIND_SECONDS = 30.0
 """A dispatcher that was replaced does not know who waited: ask again so often."""
 
@@ -102,7 +105,11 @@ class RunHandle:
 
     @asynccontextmanager
     async def changes(self) -> AsyncIterator[AsyncIterator[Mapping[str, Json]]]:
-        """The run's changes as they are committed: {"run": ...} first, then {"changes": ...}, then {"run", "ended"}."""
+        """The run's changes as they are committed: {"run": ...} first, then {"changes": ...}, then {"run", "ended"}.
+
+        Between them {"waiting": [{"run_id", "id", "task", "queue", "since"}]} names tasks that wait for a queue which
+        no worker has made yet, and, with None for `since`, those that wait no more.
+        """
         async with self._client.line.answers(r.WatchRun(run_id=self.id)) as answers:
             yield answers
 
@@ -128,7 +135,8 @@ class Client:
         """Start a run; returns when its start is durable. The same `run_id` again is the same run.
 
         Raises UnknownFlowError, InvalidNodeArgsError, SelectiveNoPathError; and NoDispatcherError when none answers:
-        the request then stays in the broker, and the run begins when a dispatcher serves.
+        the request then stays in the broker, and the run begins when a dispatcher serves; where none has ever served,
+        there is no queue for it, and nothing begins. The message says which.
         """
         request = r.StartRun(
             run_id=RunId(run_id or str(uuid.uuid4())),
@@ -164,11 +172,13 @@ class Client:
     ) -> dict[str, Json]:
         """One answer to a request. Raises RequestError, NoDispatcherError, BrokerError."""
         seconds = self._timeout if timeout == -1 else timeout
+        is_kept = False
         with anyio.move_on_after(seconds):
             async with self.line.answers(request) as answers:
+                is_kept = True
                 async for answer in answers:
                     return answer
-        raise NoDispatcherError(waits, seconds or 0)
+        raise NoDispatcherError(waits if is_kept else NOTHING_KEPT, seconds or 0)
 
 
 @asynccontextmanager

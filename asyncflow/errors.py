@@ -15,7 +15,7 @@ AsyncflowError
             FencedError       another dispatcher owns this partition, or moved this run, meanwhile
             StoreInUseError   another dispatcher has opened this store, which takes one only
         StorageError          a storage of task results
-    NoDispatcherError         a request is durable in the broker, but no dispatcher has answered
+    NoDispatcherError         no dispatcher has answered; says whether the request is kept in the broker
     MissingResultError        a storage has no record of a task's result; waiting does not mend that
     BrokenStorageError        a storage failed in another way that waiting does not mend
     CacheMissError            a cache of results does not hold one

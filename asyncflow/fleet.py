@@ -6,7 +6,7 @@ for their timeouts.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import Enum
 from types import TracebackType
@@ -102,6 +102,20 @@ class Workers(Protocol):
 
     async def is_attached(self, worker: str) -> bool:
         """Whether the broker holds a connection of that worker, be it busy or silent. Raises BrokerError."""
+
+
+class Exploration(Protocol):
+    """What there is to find out about workers, so that messages may be spared."""
+
+    @property
+    def is_open(self) -> bool:
+        """Whether there is anything to find out."""
+
+    def doubt(self) -> bool:
+        """A worker has come of which nothing is known; True if messages have been spared until now."""
+
+    async def explore(self, workers: Workers, present: Collection[str], queues: Iterable[str]) -> None:
+        """Ask them. Raises BrokerError."""
 
 
 class ResultBackend(Protocol):

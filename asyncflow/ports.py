@@ -385,6 +385,8 @@ class Line(Protocol):
     def answers(self, request: Request) -> AbstractAsyncContextManager[AsyncIterator[dict[str, Json]]]:
         """Send a request and iterate over its answers; leaving the context ends the conversation.
 
+        Entering waits until the request is kept in a queue: for ever, where no dispatcher has made one.
+
         The iterator raises the RequestError that the dispatcher refused with, and BrokerError when the request cannot
         be sent. It waits without end where no dispatcher answers: callers set the deadline.
         """

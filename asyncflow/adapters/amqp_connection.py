@@ -8,6 +8,7 @@ until something breaks, back off, again.
 from __future__ import annotations
 
 import asyncio
+import itertools
 import logging
 import random
 import time
@@ -26,6 +27,8 @@ _CLOSE_SECONDS = 3.0
 _FIRST_PAUSE = 0.1
 _LONGEST_PAUSE = 5.0
 _STEADY_SECONDS = 1.0
+_TOLD_EVERY = 12
+"""The first try that fails is told, and then about one a minute."""
 
 _log = logging.getLogger(__name__)
 
@@ -92,10 +95,11 @@ class LastingConnection:
                 pause = _FIRST_PAUSE
             self._up.clear()
             self._lost()
-            _log.warning("broker.connection_lost connection=%s broker=%s", self._name, self._address)
+            _log.warning("broker lost: %s, by %s; tried again in %.1f s", self._address, self._name, pause)
             await self.close()
             pause = await self._connect_again(pause)
-            _log.info("broker.connected connection=%s broker=%s", self._name, self._address)
+            # As loud as the loss was: who was told of that wants to know.
+            _log.warning("broker back: %s, for %s", self._address, self._name)
 
     async def close(self) -> None:
         self._up.clear()
@@ -105,16 +109,18 @@ class LastingConnection:
 
     async def _connect_again(self, pause: float) -> float:
         """Try until it succeeds; return the next pause, for a connection that does not last either."""
-        while True:
+        for tries in itertools.count():
             # Spread, so that many dispatchers do not come back to a restarted broker in the same instant.
             await asyncio.sleep(pause * random.uniform(0.5, 1.0))  # noqa: S311  (no secret is drawn)
             pause = min(2 * pause, _LONGEST_PAUSE)
             try:
                 await self.connect()
             except BrokerError as exc:
-                _log.warning("broker.unreachable connection=%s reason=%s", self._name, exc)
+                if tries % _TOLD_EVERY == 0:
+                    _log.warning("broker away: %s; tried again in %.1f s", exc, pause)
             else:
                 return pause
+        raise AssertionError("counting never ends")
 
 
 async def _close(connection: LaneConnection) -> None:

@@ -38,15 +38,14 @@ class Sieve(asyncio.StreamReader):
         self._told = 0.0
         self._speaks_amqp = True
 
-    def feed_data(self, data: bytes) -> None:
+    def feed_data(self, data: bytes) -> None:  # type: ignore[override]  # asyncio hands over bytes, whatever is declared
         if not self._speaks_amqp:
             super().feed_data(data)
             return
         pending = self._pending
         pending += data
-        if (
-            not self.lanes and pending[0] not in _KINDS
-        ):  # a protocol header: the broker speaks another version, and hangs up
+        if not self.lanes and pending[0] not in _KINDS:
+            # A protocol header: the broker speaks another version, and hangs up.
             self._speaks_amqp = False
             super().feed_data(bytes(pending))
             pending.clear()
@@ -92,7 +91,9 @@ class _Transports(TransportFactory):
         self.sieve = Sieve()
         protocol = asyncio.StreamReaderProtocol(self.sieve, loop=loop)
         try:
-            transport, _ = await loop.create_connection(lambda: protocol, url.host, url.port, ssl=context, **options)
+            transport, _ = await loop.create_connection(
+                lambda: protocol, url.host or "", url.port or 0, ssl=context, **options
+            )
         except OSError as exc:
             raise AMQPConnectionError(*exc.args) from exc
         self.writer = asyncio.StreamWriter(transport, protocol, self.sieve, loop)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import struct
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 from pamqp import encode as pamqp_encode
@@ -21,6 +22,10 @@ _START = struct.Struct(">HHQH")
 _LENGTH = struct.Struct(">I")
 _INT32 = struct.Struct(">i")
 _DOUBLE = struct.Struct(">d")
+
+_MUCH_THE_SAME = 64
+"""Characters of a text that is worth remembering: names are, ids and what tasks are given mostly not."""
+_FEW_VALUES = frozenset({bool, int, type(None)})
 
 _ALWAYS = 1 << 15 | 1 << 14 | 1 << 13 | 1 << 12 | 1 << 11
 """Content type and encoding, headers, delivery mode, priority."""
@@ -91,12 +96,21 @@ def read(header: bytes) -> Properties:
 
 
 def _table(members: Mapping[str, Any]) -> bytes:
-    parts = [b""]
-    for name, value in members.items():
-        parts.append(short(name))
-        parts.append(_value(value))
-    parts[0] = _LENGTH.pack(sum(map(len, parts)))
-    return b"".join(parts)
+    inside = b"".join([_member(name, value) for name, value in members.items()])
+    return _LENGTH.pack(len(inside)) + inside
+
+
+def _member(name: str, value: Any) -> bytes:
+    kind = type(value)
+    if (kind is str and len(value) <= _MUCH_THE_SAME) or kind in _FEW_VALUES:
+        return _remembered(name, kind, value)  # type: ignore[arg-type]  # a class is hashable
+    return short(name) + _value(value)
+
+
+@lru_cache(maxsize=4096)
+def _remembered(name: str, kind: type, value: Any) -> bytes:
+    """Most headers of most messages are those of the messages before. By type too, for 1 == True."""
+    return short(name) + _value(value)
 
 
 def _value(value: Any) -> bytes:

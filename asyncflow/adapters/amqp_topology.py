@@ -59,11 +59,23 @@ class Topology:
     def dead_queue(self) -> str:
         return f"{self.namespace}.dead"
 
+    @property
+    def _rejects(self) -> Mapping[str, str | int]:
+        return {"x-dead-letter-exchange": "", "x-dead-letter-routing-key": self.dead_queue}
+
+    async def is_quorum(self, connection: AbstractConnection) -> bool:
+        """Whether our queue, which must exist, is the quorum queue that `declare` prefers: if not, that is refused."""
+        try:
+            async with connection.channel() as channel:
+                await _declare(channel, self.queue, _as_quorum(self._rejects))
+        except (refused.ChannelPreconditionFailed, refused.ChannelInvalidStateError):
+            return False
+        return True
+
     async def declare(self, connection: AbstractConnection) -> None:
         """Make what is missing. Raises what aiormq raises."""
         await _declare_queue(connection, self.dead_queue, {})
-        rejects = {"x-dead-letter-exchange": "", "x-dead-letter-routing-key": self.dead_queue}
-        await _declare_queue(connection, self.queue, rejects)
+        await _declare_queue(connection, self.queue, self._rejects)
         async with connection.channel() as channel:
             raw = await channel.get_underlay_channel()
             await declare_exchange(raw, self.exchange)
@@ -83,13 +95,16 @@ async def _declare_queue(connection: AbstractConnection, name: str, arguments: M
     """
     if await _exists(connection, name):
         return
-    quorum = {**arguments, "x-queue-type": "quorum", "x-delivery-limit": _DELIVERY_LIMIT}
     try:
         async with connection.channel() as channel:
-            await _declare(channel, name, quorum)
+            await _declare(channel, name, _as_quorum(arguments))
     except (refused.ChannelPreconditionFailed, refused.ChannelInvalidStateError, refused.ConnectionNotImplemented):
         async with connection.channel() as channel:
             await _declare(channel, name, arguments)
+
+
+def _as_quorum(arguments: Mapping[str, str | int]) -> Mapping[str, str | int]:
+    return {**arguments, "x-queue-type": "quorum", "x-delivery-limit": _DELIVERY_LIMIT}
 
 
 async def _exists(connection: AbstractConnection, name: str) -> bool:

@@ -20,7 +20,9 @@ from aiormq import exceptions as refused
 from asyncflow.adapters.amqp_address import Address
 from asyncflow.adapters.amqp_connection import FOREIGN_ERRORS, Broken, LastingConnection, is_stray
 from asyncflow.adapters.amqp_inbox import Inbox
+from asyncflow.adapters.amqp_lanes import LaneConnection
 from asyncflow.adapters.amqp_publisher import Publisher
+from asyncflow.adapters.amqp_topology import Topology
 from asyncflow.errors import BrokerError, EnvelopeError
 from asyncflow.fleet import Answers, FleetCodec, QueueState, WorkerReport
 from asyncflow.model.names import Json
@@ -139,6 +141,17 @@ class AmqpWorkers:
             raise BrokerError(f"the AMQP broker at {self._address} did not tell of queue {name!r}: {exc}") from exc
         return QueueState(messages=told.message_count or 0, consumers=told.consumer_count or 0)
 
+    async def has_quorum(self, topology: Topology) -> bool:
+        """Whether the queue of a dispatcher, which must exist, is a quorum queue. Raises BrokerError."""
+        connection = self._connection
+        if connection is None:
+            raise BrokerError(f"the AMQP broker at {self._address} is not connected")
+        try:
+            async with asyncio.timeout(_PASSIVE_SECONDS):
+                return await topology.is_quorum(connection)
+        except FOREIGN_ERRORS as exc:
+            raise BrokerError(f"the AMQP broker at {self._address} did not tell of our queue: {exc}") from exc
+
     async def is_attached(self, worker: str) -> bool:
         state = await self.queue(self._codec.control_queue(worker))
         return state is not None and state.consumers > 0
@@ -175,7 +188,7 @@ class AmqpWorkers:
 
     # --- the connection -----------------------------------------------------------------------------------------------
 
-    async def _open(self, connection: AbstractConnection, broken: Broken) -> None:
+    async def _open(self, connection: LaneConnection, broken: Broken) -> None:
         queue = f"{self._name}.workers.{uuid4().hex}"
         async with connection.channel() as channel:
             raw = await channel.get_underlay_channel()

@@ -16,19 +16,19 @@ if TYPE_CHECKING:
     from asyncflow.app.configuration import load_configuration as load_configuration
     from asyncflow.app.configuration import make_importable as make_importable
     from asyncflow.app.configuration import task_queues as task_queues
-    from asyncflow.app.embedded import embedded as embedded
-    from asyncflow.app.embedded import load_celery_app as load_celery_app
+    from asyncflow.app.daemon import dispatcher_settings as dispatcher_settings
+    from asyncflow.app.daemon import dispatching as dispatching
+    from asyncflow.app.daemon import selector as selector
+    from asyncflow.app.daemon import serve as serve
+    from asyncflow.app.daemon import serving as serving
     from asyncflow.app.http import Http as Http
     from asyncflow.app.http import serving_http as serving_http
     from asyncflow.app.http import token_file as token_file
-    from asyncflow.app.serving import dispatcher_settings as dispatcher_settings
-    from asyncflow.app.serving import dispatching as dispatching
-    from asyncflow.app.serving import selector as selector
-    from asyncflow.app.serving import serve as serve
-    from asyncflow.app.serving import serving as serving
     from asyncflow.app.settings import WORKER_PLUGIN as WORKER_PLUGIN
     from asyncflow.app.settings import Settings as Settings
     from asyncflow.app.settings import settings_from as settings_from
+    from asyncflow.app.standalone import embedded as embedded
+    from asyncflow.app.standalone import load_celery_app as load_celery_app
     from asyncflow.app.stores import open_store as open_store
 
 _HOMES: Mapping[str, str] = MappingProxyType(
@@ -37,9 +37,9 @@ _HOMES: Mapping[str, str] = MappingProxyType(
         for module, names in {
             "clients": ("connecting",),
             "configuration": ("load_configuration", "make_importable", "task_queues"),
-            "embedded": ("embedded", "load_celery_app"),
+            "standalone": ("embedded", "load_celery_app"),
+            "daemon": ("dispatcher_settings", "dispatching", "selector", "serve", "serving"),
             "http": ("Http", "serving_http", "token_file"),
-            "serving": ("dispatcher_settings", "dispatching", "selector", "serve", "serving"),
             "settings": ("WORKER_PLUGIN", "Settings", "settings_from"),
             "stores": ("open_store",),
         }.items()

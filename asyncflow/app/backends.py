@@ -1,4 +1,4 @@
-"""The result backend of a URL, where the dispatcher can read what workers left."""
+"""How workers report: the channels they use, and the result backend where the dispatcher can read what they left."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import importlib
 
 from asyncflow.errors import RequestError
 from asyncflow.fleet import ResultBackend
+from asyncflow_celery.channels import Channels, Wish
 
 
 def open_backend(url: str) -> ResultBackend | None:
@@ -23,3 +24,12 @@ def open_backend(url: str) -> ResultBackend | None:
         raise RequestError("reading results from Redis takes: pip install 'asyncflow-dispatcher[redis]'") from missing
     opened: ResultBackend = adapter.RedisResults(url)
     return opened
+
+
+def channels_of(completion: str) -> Channels:
+    """The channels of the setting `completion`. Raises RequestError."""
+    try:
+        return Channels(Wish(completion))
+    except ValueError as exc:
+        wishes = ", ".join(wish.value for wish in Wish)
+        raise RequestError(f"completion is {completion!r}; it can be one of {wishes}") from exc

@@ -1,4 +1,4 @@
-"""The configuration that settings name, and where users' modules are found."""
+"""The configuration that settings name, for running it, and where users' modules are found."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ import sys
 from pathlib import Path
 
 from asyncflow import config
+from asyncflow.app.reading import refuse_none
 from asyncflow.app.settings import Settings
-from asyncflow.errors import RequestError
 from asyncflow.model.flow import Configuration
 from asyncflow.predicates import BUILT_INS, SELINON_1_4
 from asyncflow_selinon import aliases as selinon_names
@@ -16,8 +16,7 @@ from asyncflow_selinon import aliases as selinon_names
 
 def load_configuration(settings: Settings) -> config.Loaded:
     """Raises ConfigurationError with every problem; imports no user code but the `predicates_module`."""
-    if not settings.config:
-        raise RequestError("no configuration: give -c PATH, or set ASYNCFLOW_CONFIG")
+    refuse_none(settings)
     make_importable(settings)
     return config.load(
         settings.config,

@@ -23,8 +23,12 @@ class Settings:
     celery_app: str = ""
     concurrency: int = 4
     unroutable_after: float = 300.0
+    completion: str = "auto"
+    """How workers report: "rpc", "callbacks", "both", or "auto", which asks them what they can."""
     result_backend: str = ""
     """Where workers leave results, if the dispatcher can read it there: a redis:// URL."""
+    metrics_port: int | None = None
+    """Where Prometheus finds figures, on the loopback interface; 0 stands for any free port, None for nowhere."""
     watchdog: WatchdogSettings = field(default_factory=WatchdogSettings)
     environ: Mapping[str, str] = field(default_factory=lambda: dict(os.environ), repr=False)
 
@@ -34,7 +38,7 @@ def settings_from(environ: Mapping[str, str], **given: object) -> Settings:
     found: dict[str, object] = {"environ": dict(environ)}
     if environ.get("ASYNCFLOW_CONFIG"):
         found["config"] = tuple(Path(part) for part in environ["ASYNCFLOW_CONFIG"].split(os.pathsep) if part)
-    for name in ("broker_url", "store_url", "namespace", "celery_app", "result_backend"):
+    for name in ("broker_url", "store_url", "namespace", "celery_app", "result_backend", "completion"):
         if environ.get(f"ASYNCFLOW_{name.upper()}"):
             found[name] = environ[f"ASYNCFLOW_{name.upper()}"]
     found.update({name: value for name, value in given.items() if value not in (None, "", ())})

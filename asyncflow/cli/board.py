@@ -7,7 +7,7 @@ there are.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -56,6 +56,8 @@ class Change:
     branch: Branch
     node: NodeView
     before: NodeView | None
+    waits_for: str = ""
+    """It has not moved, but waits for this queue, which no worker has made yet."""
 
 
 class Board:
@@ -65,6 +67,8 @@ class Board:
         self.run_id = RunId(report["run_id"])
         self.flow = FlowName(report["flow"])
         self.branches: dict[RunId, Branch] = {}
+        self.waiting: dict[TaskId, str] = {}
+        """Nodes whose task waits for a queue that does not exist."""
         self._read(report)
 
     def child(self, node: NodeView) -> Branch | None:
@@ -75,6 +79,8 @@ class Board:
         """Take in what changed. A whole report replaces what was known."""
         if "run" in message:
             return self._replaced(message["run"])
+        if "waiting" in message:
+            return list(self._waits(message["waiting"]))
         return [
             moved
             for change in message["changes"]
@@ -84,13 +90,29 @@ class Board:
 
     def all_nodes(self) -> list[Change]:
         """Everything, as if it had just moved."""
-        return [Change(branch=branch, node=node, before=None) for branch, node in self.everywhere()]
+        everything = [Change(branch=branch, node=node, before=None) for branch, node in self.everywhere()]
+        return [*everything, *self._all_waiting()]
 
     def everywhere(self) -> Iterator[tuple[Branch, NodeView]]:
         """Every node with its branch."""
         for branch in self.branches.values():
             for node in branch.nodes.values():
                 yield branch, node
+
+    def _waits(self, told: Iterable[Mapping[str, Json]]) -> Iterator[Change]:
+        for one in told:
+            branch = self.branches.get(RunId(one["run_id"]))
+            node = None if branch is None else branch.nodes.get(TaskId(one["id"]))
+            if one["since"] is None:
+                self.waiting.pop(TaskId(one["id"]), None)
+            elif branch is not None and node is not None and node.state not in OVER:
+                self.waiting[node.id] = one["queue"]
+                yield Change(branch=branch, node=node, before=node, waits_for=one["queue"])
+
+    def _all_waiting(self) -> Iterator[Change]:
+        for branch, node in self.everywhere():
+            if queue := self.waiting.get(node.id):
+                yield Change(branch=branch, node=node, before=node, waits_for=queue)
 
     def _tell(self, run_id: RunId, fact: f.Fact, at: float) -> Iterator[Change]:
         branch = self._branch(run_id)
@@ -105,6 +127,7 @@ class Board:
             _rename(branch, fact)
         for id, old in before.items():
             new = branch.nodes[id]
+            self.waiting.pop(new.id if old is None else old.id, None)
             if old is None or _told(new) != _told(old):
                 yield self._moved(branch, new, old)
 
@@ -123,13 +146,15 @@ class Board:
 
     def _replaced(self, report: Mapping[str, Json]) -> list[Change]:
         before = {node.id: node for _, node in self.everywhere()}
-        self.branches = {}
+        waited = self.waiting
+        self.branches, self.waiting = {}, {}
         self._read(report)
-        return [
+        moved = [
             Change(branch=branch, node=node, before=before.get(node.id))
             for branch, node in self.everywhere()
             if node.id not in before or _told(node) != _told(before[node.id])
         ]
+        return [*moved, *(change for change in self._all_waiting() if change.node.id not in waited)]
 
     def _read(self, report: Mapping[str, Json]) -> None:
         self.state = Status(report["state"])
@@ -145,6 +170,8 @@ class Board:
             node = _node(each)
             branch.nodes[node.id] = node
             self._moved(branch, node, None)
+            if each.get("waiting_for"):
+                self.waiting[node.id] = each["waiting_for"]
             if "nodes" in each:
                 self._read_nodes(RunId(node.id), each["nodes"])
 

@@ -6,12 +6,13 @@ from pathlib import Path
 
 import click
 
-from asyncflow.cli.group import Commands, later
+from asyncflow.cli.group import Commands, later, offers
 from asyncflow.cli.options import (
     BROKER,
     CONFIG,
     HTTP_HOST,
     KEEP,
+    LOG_FORMAT,
     STORE,
     Site,
     Where,
@@ -30,6 +31,13 @@ from asyncflow.cli.options import (
     where_options,
     wish_options,
 )
+from asyncflow.cli.reporting import reporting_options
+
+FLOWS_OFFERED = offers("asyncflow.cli.completion:flows")
+RUNS_OFFERED = offers("asyncflow.cli.completion:runs")
+FLOW = click.argument("flow", shell_complete=FLOWS_OFFERED)
+RUN = click.argument("run", shell_complete=RUNS_OFFERED)
+RUNS = click.argument("runs", nargs=-1, required=True, metavar="RUN...", shell_complete=RUNS_OFFERED)
 
 STATES = ("running", "paused", "succeeded", "failed", "cancelled")
 FORMATS = ("full", "concise", "json", "github", "sarif")
@@ -46,7 +54,7 @@ def asyncflow() -> None:
 
 
 @asyncflow.command()
-@click.argument("flow")
+@FLOW
 @where_options
 @wish_options
 @embedded_options
@@ -61,7 +69,7 @@ def run() -> None:
 
 
 @asyncflow.command()
-@click.argument("flow")
+@FLOW
 @line_options
 @wish_options
 @click.option("--wait", is_flag=True, help="Watch the run, and end with its outcome.")
@@ -72,7 +80,7 @@ def start() -> None:
 
 
 @asyncflow.command()
-@click.argument("run")
+@RUN
 @line_options
 @output_options
 @later("asyncflow.cli.run:watch_run")
@@ -81,7 +89,7 @@ def watch() -> None:
 
 
 @asyncflow.command()
-@click.argument("run")
+@RUN
 @read_options
 @output_options
 @later("asyncflow.cli.show:status")
@@ -105,7 +113,7 @@ def list_runs() -> None:
 
 
 @asyncflow.command()
-@click.argument("runs", nargs=-1, required=True, metavar="RUN...")
+@RUNS
 @click.option("--reason", default="", metavar="TEXT", help="Why; kept with the run.")
 @line_options
 @output_options
@@ -115,7 +123,7 @@ def cancel() -> None:
 
 
 @asyncflow.command()
-@click.argument("runs", nargs=-1, required=True, metavar="RUN...")
+@RUNS
 @line_options
 @output_options
 @later("asyncflow.cli.control:pause")
@@ -124,7 +132,7 @@ def pause() -> None:
 
 
 @asyncflow.command()
-@click.argument("runs", nargs=-1, required=True, metavar="RUN...")
+@RUNS
 @line_options
 @output_options
 @later("asyncflow.cli.control:resume")
@@ -135,7 +143,8 @@ def resume() -> None:
 @asyncflow.command()
 @where_options
 @site_options
-@click.option("--log-format", type=click.Choice(["plain", "json"]), default="plain", show_default=True)
+@reporting_options
+@LOG_FORMAT
 @log_options
 @later("asyncflow.cli.serve:serve")
 def serve() -> None:
@@ -196,9 +205,21 @@ def revoke() -> None:
 
 
 @asyncflow.command()
+@where_options
+@output_options
+@later("asyncflow.cli.doctor:doctor")
+def doctor() -> None:
+    """Look at the broker, queues, workers and the store, and say what would improve them.
+
+    Then it says which guarantees hold here. Nothing is changed. Ends with 5 if something essential cannot be reached.
+    """
+
+
+@asyncflow.command()
 @gathered(Where, "where", CONFIG, BROKER)
 @click.option("-A", "--app", default="", metavar="APP", help="Your Celery app, such as proj.celery:app.")
 @click.option("-Q", "--queues", default="", metavar="QUEUE,...", help="Queues; all that the configuration names.")
+@LOG_FORMAT
 @click.argument("celery_args", nargs=-1, type=click.UNPROCESSED, metavar="[-- CELERY OPTIONS]")
 @later("asyncflow.cli.worker:worker")
 def worker() -> None:
@@ -238,7 +259,7 @@ def schema() -> None:
 
 
 @asyncflow.command()
-@click.argument("flows", nargs=-1, metavar="[FLOW...]")
+@click.argument("flows", nargs=-1, metavar="[FLOW...]", shell_complete=FLOWS_OFFERED)
 @config_options
 @look_options
 @print_options
@@ -251,7 +272,7 @@ def plot() -> None:
 
 
 @asyncflow.command()
-@click.argument("flow")
+@FLOW
 @config_options
 @click.option("--node-args", metavar="JSON|@FILE", help="The flow's arguments; @- reads standard input.")
 @dice_options
@@ -287,7 +308,7 @@ def check_store() -> None:
 
 
 @db.command()
-@click.argument("runs", nargs=-1, metavar="[RUN...]")
+@click.argument("runs", nargs=-1, metavar="[RUN...]", shell_complete=RUNS_OFFERED)
 @click.option("-o", "--output", "file", type=click.Path(path_type=Path), metavar="FILE", help="Else standard output.")
 @store_options
 @log_options
@@ -307,3 +328,16 @@ def clean() -> None:
 
     A SQLite store in use by a dispatcher must be left by it first.
     """
+
+
+@asyncflow.command()
+@click.argument("shell", type=click.Choice(["bash", "zsh", "fish"]))
+@later("asyncflow.cli.completion:completion")
+def completion() -> None:
+    """Print a script that lets SHELL complete commands, options, flows and runs.
+
+    \b
+    bash, in ~/.bashrc:                eval "$(asyncflow completion bash)"
+    zsh, in ~/.zshrc, after compinit:  eval "$(asyncflow completion zsh)"
+    fish:  asyncflow completion fish > ~/.config/fish/completions/asyncflow.fish
+    """  # noqa: D301  (the character tells click to keep the lines)

@@ -95,6 +95,11 @@ def later(target: str) -> Callable[[Callable[..., None]], Body]:
     return decorate
 
 
+def offers(target: str) -> Callable[[click.Context, click.Parameter, str], Any]:
+    """What a shell completes a parameter with: "module:function" is asked when it does."""
+    return lambda ctx, param, incomplete: found(target)(ctx, incomplete)
+
+
 def found(target: str) -> Any:
     """What "module:name" names, imported now."""
     module, name = target.split(":")

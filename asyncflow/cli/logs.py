@@ -6,12 +6,11 @@ import logging
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import UTC, datetime
 
 from rich.console import Console
 
+from asyncflow.cli.log_lines import formatter_of
 from asyncflow.cli.options import Output
-from asyncflow.model import jsontext
 
 
 @contextmanager
@@ -34,7 +33,7 @@ def _is_told_nowhere_else(record: logging.LogRecord) -> bool:
 def daemon_logs(style: str, output: Output) -> Iterator[None]:
     """The log of a daemon: what it does, one line an event."""
     handler = logging.StreamHandler(sys.stderr)
-    handler.setFormatter(JsonLines() if style == "json" else PlainLines())
+    handler.setFormatter(formatter_of(style))
     if not output.verbose:
         handler.addFilter(_is_told_nowhere_else)
     with _root_logs(handler, level_of(output, logging.INFO)):
@@ -45,27 +44,6 @@ def level_of(output: Output, usual: int) -> int:
     if output.quiet:
         return logging.ERROR
     return max(logging.DEBUG, usual - 10 * output.verbose)
-
-
-class PlainLines(logging.Formatter):
-    """The event, then time, level and logger."""
-
-    def format(self, record: logging.LogRecord) -> str:
-        text = f"{record.getMessage()}  [{_instant(record)} {record.levelname.lower()} {record.name}]"
-        return f"{text}\n{self.formatException(record.exc_info)}" if record.exc_info else text
-
-
-class JsonLines(logging.Formatter):
-    def format(self, record: logging.LogRecord) -> str:
-        told = {
-            "event": record.getMessage(),
-            "at": _instant(record),
-            "level": record.levelname.lower(),
-            "logger": record.name,
-        }
-        if record.exc_info:
-            told["exception"] = self.formatException(record.exc_info)
-        return jsontext.dumps(told).decode().strip()
 
 
 class _ConsoleHandler(logging.Handler):
@@ -92,7 +70,3 @@ def _root_logs(handler: logging.Handler, level: int) -> Iterator[None]:
         root.removeHandler(handler)
         root.setLevel(before[0])
         ours.setLevel(before[1])
-
-
-def _instant(record: logging.LogRecord) -> str:
-    return datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")

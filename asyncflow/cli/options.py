@@ -11,7 +11,7 @@ from typing import Any
 
 import click
 
-from asyncflow.cli.group import found
+from asyncflow.cli.group import found, offers
 
 Decorator = Callable[[Callable[..., Any]], Callable[..., Any]]
 
@@ -47,10 +47,11 @@ class Embedded:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Site:
-    """Where HTTP is served; an empty address serves none."""
+    """What is served over HTTP, and where; an empty address serves no page, no port no figures by themselves."""
 
     http: str = ""
     http_host: tuple[str, ...] = ()
+    metrics_port: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -175,11 +176,25 @@ JSON = click.option("--json", is_flag=True, help="Write JSON on standard output,
 VERBOSE = click.option("-v", "--verbose", count=True, help="Tell more; -vv even more.")
 QUIET = click.option("-q", "--quiet", is_flag=True, help="Tell errors only.")
 
+LOG_FORMAT = click.option(
+    "--log-format",
+    type=click.Choice(["plain", "json"]),
+    default="plain",
+    show_default=True,
+    help="Lines for people, or JSON.",
+)
+
 wish_options = gathered(
     Wish,
     "wish",
     click.option("--node-args", metavar="JSON|@FILE", help="The flow's arguments; @- reads standard input."),
-    click.option("--only", multiple=True, metavar="TASK", help="Run what leads to this task, no more; repeatable."),
+    click.option(
+        "--only",
+        multiple=True,
+        metavar="TASK",
+        shell_complete=offers("asyncflow.cli.completion:tasks"),
+        help="Run what leads to this task, no more; repeatable.",
+    ),
     click.option("--follow-subflows", is_flag=True, help="With --only: look for the tasks in sub-flows too."),
     click.option("--run-subsequent", is_flag=True, help="With --only: run what follows the tasks too."),
     click.option("--label", multiple=True, metavar="NAME=VALUE", callback=_pairs, help="Mark the run; repeatable."),
@@ -261,7 +276,13 @@ HTTP = click.option(
 HTTP_HOST = click.option(
     "--http-host", multiple=True, metavar="NAME", help="Answer to this host name too, such as a proxy's; repeatable."
 )
-site_options = gathered(Site, "site", HTTP, HTTP_HOST)
+METRICS_PORT = click.option(
+    "--metrics-port",
+    type=click.IntRange(0, 65535),
+    metavar="PORT",
+    help="Serve figures for Prometheus on this port of 127.0.0.1.",
+)
+site_options = gathered(Site, "site", HTTP, HTTP_HOST, METRICS_PORT)
 where_options = gathered(Where, "where", CONFIG, BROKER, STORE)
 config_options = gathered(Where, "where", CONFIG)
 store_options = gathered(Where, "where", STORE)

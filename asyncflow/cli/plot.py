@@ -10,7 +10,7 @@ import click
 import yaml
 
 from asyncflow import drawing
-from asyncflow.app.configuration import load_configuration
+from asyncflow.app.reading import read_configuration
 from asyncflow.cli.console import print_json
 from asyncflow.cli.environment import settings_of
 from asyncflow.cli.exits import Exit
@@ -24,7 +24,7 @@ _SUFFIXES = {"mermaid": "mmd"}
 def plot(flows: tuple[str, ...], look: Look, where: Where, output: Output) -> int:
     """The body of `asyncflow plot`."""
     style = _style(look.style)
-    configuration = load_configuration(settings_of(where)).configuration
+    configuration = read_configuration(settings_of(where))
     names = _names(flows, configuration)
     expand = _expand(look.expand, configuration)
     drawn = {name: drawing.draw(configuration, name, format=look.format, style=style, expand=expand) for name in names}

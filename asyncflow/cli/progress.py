@@ -14,7 +14,7 @@ from rich.text import Text
 
 from asyncflow.cli.board import Board, Change
 from asyncflow.cli.board import Group as Instances
-from asyncflow.cli.tree import MOST_INSTANCES, detail_of, drawn, mark, rows_of, tally, time_of
+from asyncflow.cli.tree import MOST_INSTANCES, detail_of, drawn, mark, of_waiting, rows_of, tally, time_of
 from asyncflow.cli.words import duration, one_line, short
 
 _TALLY_EVERY = 1.0
@@ -125,6 +125,8 @@ class PlainLines:
         self._told: dict[int, float] = {}
         """By fan-out: when its count was told last."""
         self._pending: dict[int, tuple[str, Instances]] = {}
+        self._waits: set[tuple[str, str]] = set()
+        """Names and queues of which it was said that they wait."""
 
     def __enter__(self) -> Self:
         return self
@@ -138,6 +140,9 @@ class PlainLines:
         for change in changes:
             node, group = change.node, change.branch.groups[change.node.name]
             name = "/".join(map(one_line, (*change.branch.path, node.name)))
+            if change.waits_for:
+                self._tell_waiting(name, change.waits_for)
+                continue
             if len(group) > MOST_INSTANCES:
                 self._pending[id(group)] = (name, group)
             if len(group) <= MOST_INSTANCES or node.state == "failed":
@@ -155,6 +160,11 @@ class PlainLines:
         state = "started" if node.state == "running" else node.state
         told = [f"{state:<9}", name, "" if state == "started" else time_of(node, time.time()), detail_of(node)]
         self._write("  ".join(part for part in told if part))
+
+    def _tell_waiting(self, name: str, queue: str) -> None:
+        if (name, queue) not in self._waits:
+            self._waits.add((name, queue))
+            self._write(f"{'waits':<9}  {name}  {of_waiting(queue).removeprefix('waits: ')}")
 
     def _tell_counts(self, *, at_once: bool = False) -> None:
         now = time.monotonic()

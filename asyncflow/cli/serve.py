@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import signal
+from dataclasses import replace
 
 import anyio
 import click
@@ -12,12 +13,14 @@ from asyncflow.cli.environment import in_loop, settings_of, settings_with_broker
 from asyncflow.cli.exits import Exit
 from asyncflow.cli.logs import daemon_logs
 from asyncflow.cli.options import Embedded, Output, Site, Where
+from asyncflow.cli.reporting import Reporting
 from asyncflow.errors import RequestError
 
 
-def serve(where: Where, site: Site, log_format: str, output: Output) -> int:
+def serve(where: Where, site: Site, reporting: Reporting, log_format: str, output: Output) -> int:
     """The body of `asyncflow serve`."""
     settings = settings_with_broker(where, "serve", "`asyncflow run` needs none")
+    settings = replace(settings, metrics_port=site.metrics_port, **reporting.given)
     with daemon_logs(log_format, output):
         in_loop(lambda: app.serve(settings, http=_http(site) if site.http else None))
     return Exit.OK

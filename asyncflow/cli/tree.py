@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from rich.text import Text
@@ -10,7 +10,7 @@ from rich.text import Text
 from asyncflow.cli.board import OVER, Board, Branch, Group
 from asyncflow.cli.words import duration, of_error, one_line
 from asyncflow.model.history import NodeView
-from asyncflow.model.names import NodeName
+from asyncflow.model.names import NodeName, TaskId
 from asyncflow.model.run import NodeKind
 
 MOST_INSTANCES = 20
@@ -43,7 +43,8 @@ class Row:
 
 def rows_of(board: Board, now: float, *, depth: int = 0, fold: bool = False) -> list[Row]:
     """The lines of a board; `fold` leaves out what stands in sub-flows that have succeeded."""
-    return list(_rows(board, board.branches[board.run_id], _Look(now=now, fold=fold, depth=depth)))
+    look = _Look(now=now, fold=fold, depth=depth, waiting=board.waiting)
+    return list(_rows(board, board.branches[board.run_id], look))
 
 
 def drawn(rows: Sequence[Row], width: int) -> list[Text]:
@@ -64,6 +65,7 @@ def mark(state: str) -> Text:
 class _Look:
     now: float
     fold: bool
+    waiting: Mapping[TaskId, str]
     depth: int = 0
 
     def deeper(self) -> _Look:
@@ -73,7 +75,8 @@ class _Look:
 def _rows(board: Board, branch: Branch, look: _Look) -> Iterator[Row]:
     for name, group in branch.groups.items():
         if len(group) > MOST_INSTANCES:
-            yield _row_of_group(name, group, look)
+            waits = next((queue for id in group.places if (queue := look.waiting.get(id))), "") if look.waiting else ""
+            yield _row_of_group(name, group, look, waits)
             continue
         for node in branch.of(name):
             yield _row_of_node(node, look)
@@ -83,12 +86,16 @@ def _rows(board: Board, branch: Branch, look: _Look) -> Iterator[Row]:
 
 
 def _row_of_node(node: NodeView, look: _Look) -> Row:
+    waits = look.waiting.get(node.id)
+    detail = Text(detail_of(node), "red" if is_cause(node) and not node.handled else "dim")
+    if waits:
+        detail = Text("  ").join(part for part in (Text(of_waiting(waits), "yellow"), detail) if part)
     return Row(
         depth=look.depth,
         state=node.state,
         name=one_line(node.name),
         time=time_of(node, look.now),
-        detail=Text(detail_of(node), "red" if is_cause(node) and not node.handled else "dim"),
+        detail=detail,
         over=node.state in OVER,
     )
 
@@ -118,7 +125,13 @@ def detail_of(node: NodeView) -> str:
     return "  ".join(said)
 
 
-def _row_of_group(name: NodeName, group: Group, look: _Look) -> Row:
+def of_waiting(queue: str) -> str:
+    """Why a task is not taken by any worker, and how to mend that."""
+    shown = one_line(queue)
+    return f"waits: no queue `{shown}`; start a worker with -Q {shown}"
+
+
+def _row_of_group(name: NodeName, group: Group, look: _Look, waits: str) -> Row:
     failed = group.counts["failed"]
     state = "running" if group.over < len(group) else "failed" if failed else "succeeded"
     return Row(
@@ -126,7 +139,9 @@ def _row_of_group(name: NodeName, group: Group, look: _Look) -> Row:
         state=state,
         name=f"{one_line(name)} x{len(group)}",
         time="",
-        detail=Text.assemble(_bar(group), " ", tally(group, "running")),
+        detail=Text.assemble(
+            _bar(group), " ", tally(group, "running"), (f"  {of_waiting(waits)}" if waits else "", "yellow")
+        ),
         over=group.over == len(group),
     )
 

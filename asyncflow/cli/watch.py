@@ -10,7 +10,7 @@ import anyio
 
 from asyncflow.cli.board import Board
 from asyncflow.cli.progress import Progress
-from asyncflow.client import RunHandle
+from asyncflow.client import NOTHING_KEPT, RunHandle
 from asyncflow.errors import NoDispatcherError
 from asyncflow.model.names import Json
 
@@ -46,6 +46,8 @@ class Watch:
         self._progress = progress
         self._board: Board | None = None
         self._answered = False
+        self._is_kept = False
+        """Whether a queue has taken the request."""
         self._early: list[Mapping[str, Json]] = []
         """Changes that came before the first report, and may not be in it."""
 
@@ -61,6 +63,7 @@ class Watch:
         self._answered = False
         with anyio.CancelScope(deadline=anyio.current_time() + self._patience.first_answer) as scope:
             async with self._run.changes() as answers:
+                self._is_kept = True
                 async for message in answers:
                     self._answered = True
                     scope.deadline = anyio.current_time() + self._patience.silence
@@ -84,7 +87,8 @@ class Watch:
 
     def _note_silence(self) -> None:
         if self._board is None:
-            raise NoDispatcherError(f"run {self._run.id} goes on without being watched", self._patience.first_answer)
+            what = f"run {self._run.id} goes on without being watched" if self._is_kept else NOTHING_KEPT
+            raise NoDispatcherError(what, self._patience.first_answer)
         if not self._answered:
             _log.warning("no dispatcher answers; the run goes on when one serves again")
 

@@ -62,6 +62,10 @@ class DeciderSettings:
     batch: int = 500
     """Works decided in one commit, at most."""
     hot_runs: int = 10_000
+    hot_nodes: int = 200_000
+    """Nodes that the runs in memory have started, all together: some 100 MB."""
+    located: int = 100_000
+    """Attempts whose run is known without asking the store."""
     inline_limit: int = 1024 * 1024
     """Bytes of a result that is kept in the store."""
     errback_grace: float = 0.5
@@ -86,7 +90,7 @@ class Decider:
         self._settings = settings
         self._answers = Answers(reader=reader, store=world.store, clock=world.clock)
         self._judge = Judge(inline_limit=settings.inline_limit)
-        self._runs = HotRuns(world.store, most=settings.hot_runs)
+        self._runs = HotRuns(world.store, most=settings.hot_runs, heaviest=settings.hot_nodes)
         self._run_of: OrderedDict[TaskId, RunId] = OrderedDict()
         self._pending: dict[TaskId, Work] = {}
         """Completions that wait for slow answers: what comes later of the same attempt is late."""
@@ -316,11 +320,14 @@ class Decider:
         for run_id, hot in turn.runs.items():
             self._runs.put(run_id, hot)
         self._runs.trim()
+        self._reader.trim()
         for attempt in turn.attempts:
             self._run_of[attempt.id] = attempt.run_id
         for verdict in turn.verdicts:
             self._run_of.pop(verdict.id, None)
             self._pending.pop(verdict.id, None)
+        while len(self._run_of) > self._settings.located:
+            self._run_of.popitem(last=False)
         world.outbox.add(turn.attempts)
         world.timers.add(turn.timers)
         for forgotten in turn.forgotten:

@@ -15,7 +15,7 @@ from asyncflow.dispatcher.cascade import Rules
 from asyncflow.dispatcher.decider import Decider, DeciderSettings, World
 from asyncflow.dispatcher.front import Desk, Front
 from asyncflow.dispatcher.ids import TaskIds
-from asyncflow.dispatcher.outbox import Follower, Outbox, OutboxSettings
+from asyncflow.dispatcher.outbox import Follower, Outbox, OutboxSettings, Waiting
 from asyncflow.dispatcher.reader import ResultReader
 from asyncflow.dispatcher.replies import Replies
 from asyncflow.dispatcher.timers import Timers
@@ -24,13 +24,14 @@ from asyncflow.dispatcher.turn import Turn
 from asyncflow.dispatcher.watchdog import Senses, Watchdog, WatchdogSettings
 from asyncflow.dispatcher.work import Work
 from asyncflow.errors import EnvelopeError, RequestError
-from asyncflow.fleet import ResultBackend, Workers
+from asyncflow.fleet import Exploration, ResultBackend, Workers
 from asyncflow.model.commands import SetTimer
 from asyncflow.model.events import AttemptFailed, Blame, TimerDue
 from asyncflow.model.flow import Configuration, Selective
 from asyncflow.model.names import FlowName, Json, TaskId
 from asyncflow.model.requests import REQUEST_TYPE, Request, decode_reply, decode_request, encode_refusal
 from asyncflow.model.run import Selection, TaskError
+from asyncflow.model.spans import EmitSpansLater
 from asyncflow.model.trace_events import EmitLater
 from asyncflow.ports import Attempt, Broker, Clock, Codec, Completion, Delivery, Results, Store
 
@@ -51,8 +52,10 @@ class Surroundings:
     workers: Workers | None = None
     """Without them nobody looks for attempts that are not reported."""
     backend: ResultBackend | None = None
+    exploration: Exploration | None = None
     trace: EmitLater | None = None
     """Who is told, in trace events, of what is decided."""
+    spans: EmitSpansLater | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -128,7 +131,7 @@ class Dispatcher:
             timers=self._timers,
             committed=self._tell,
             group=group,
-            trace=None if around.trace is None else Tracing(around.configuration.flows, around.trace).committed,
+            trace=self._trace(),
         )
         self._decider = Decider(world=world, rules=rules, reader=self._reader, settings=self._settings.decider)
         self._front = Front(
@@ -140,8 +143,20 @@ class Dispatcher:
                 submit=self._decider.submit,
                 select=around.select,
                 group=group,
+                waiting=self._outbox.waiting,
             )
         )
+
+    @property
+    def outbox_size(self) -> int:
+        """Attempts that are committed and not known to be published."""
+        return len(self._outbox)
+
+    def _trace(self) -> Callable[[Turn], None] | None:
+        around = self._around
+        if around.trace is None and around.spans is None:
+            return None
+        return Tracing(around.configuration.flows, around.trace, around.spans).committed
 
     async def _take_in(self) -> None:
         while True:
@@ -186,14 +201,23 @@ class Dispatcher:
             submit=lambda work: self._decider.submit(work),  # noqa: PLW0108  (the decider is made later)
             revoke=self._revoke,
             find=None if around.backend is None else self._find,
+            exploration=around.exploration,
         )
         return Watchdog(senses, self._settings.watchdog)
 
     def _follower(self) -> Follower:
         watchdog = self._watchdog
         if watchdog is None:
-            return Follower(give_up=self._give_up)
-        return Follower(give_up=self._give_up, sending=watchdog.sending, not_sent=watchdog.forget)
+            return Follower(give_up=self._give_up, waiting=self._tell_waiting)
+        return Follower(
+            give_up=self._give_up,
+            sending=watchdog.sending,
+            not_sent=watchdog.forget,
+            waiting=self._tell_waiting,
+        )
+
+    def _tell_waiting(self, waiting: Sequence[Waiting]) -> None:
+        self._front.tell_waiting(waiting)
 
     def _revoke(self, id: TaskId) -> None:
         """A lost attempt that turns up after all need not run."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from asyncflow.fleet import QueueState
@@ -21,6 +21,7 @@ class Watched:
     task: NodeName
     queue: str
     """Empty where it is not known."""
+    sent_at: float
     lease: float
     deadline: float
     """When to look for it, if nothing is heard until then."""
@@ -85,14 +86,20 @@ def planned(answers: Mapping[str, Json]) -> dict[TaskId, str]:
     return found
 
 
-def lost(one: Watched, present: frozenset[str]) -> TaskError:
-    """The error of an attempt that is given up, which tells as much as is known."""
-    return TaskError(type=LOST, message=_message(one, present), module="asyncflow")
+def lost(one: Watched, present: frozenset[str], gone: Sequence[str]) -> TaskError:
+    """The error of an attempt that is given up, which tells as much as is known.
+
+    `gone` are the workers that have vanished since it was published.
+    """
+    return TaskError(type=LOST, message=_message(one, present, gone), module="asyncflow")
 
 
-def _message(one: Watched, present: frozenset[str]) -> str:
+def _message(one: Watched, present: frozenset[str], gone: Sequence[str]) -> str:
     if one.ended:
         return f"finished, completion lost: worker {one.worker} ended it, and its report has not come"
+    if not one.worker and gone:
+        suspects = ", ".join(gone[:3]) + (f" or {len(gone) - 3} others" if len(gone) > 3 else "")
+        return f"received, worker vanished: it has left its queue, and was probably with {suspects}, gone since"
     if not one.worker:
         where = f"queue {one.queue!r}" if one.queue else "its queue"
         return f"published, never received: it has left {where}, and no worker is known to have taken it"

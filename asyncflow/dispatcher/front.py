@@ -2,21 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
 from typing import Any, assert_never
 
 import anyio.abc
 import fastjsonschema
 
+from asyncflow.dispatcher.outbox import Waiting
 from asyncflow.dispatcher.reader import ResultReader
-from asyncflow.dispatcher.reports import find_run, header_as_json, run_as_json
+from asyncflow.dispatcher.reports import find_run, header_as_json, note_waiting, run_as_json
 from asyncflow.dispatcher.watchers import Send, Watcher, Watchers
 from asyncflow.dispatcher.work import Work
 from asyncflow.errors import (
     AsyncflowError,
     InvalidNodeArgsError,
     RequestError,
+    StoreError,
     UnknownFlowError,
     UnknownRunError,
 )
@@ -24,7 +27,7 @@ from asyncflow.model import jsontext
 from asyncflow.model import requests as r
 from asyncflow.model.events import CancelRequested, Event, PauseRequested, ResumeRequested, RunRequested
 from asyncflow.model.flow import Configuration, Flow, Selective
-from asyncflow.model.names import FlowName, Json, NodeName, RunId
+from asyncflow.model.names import FlowName, Json, NodeName, RunId, TaskId
 from asyncflow.model.run import Selection, Status
 from asyncflow.ports import Clock, Delivery, RunFilter, RunHeader, Store
 
@@ -40,6 +43,8 @@ class Desk:
     submit: Callable[[Work], None]
     select: Callable[[FlowName, Selective], Selection]
     group: anyio.abc.TaskGroup
+    waiting: Mapping[TaskId, Waiting] = field(default_factory=dict)
+    """Attempts for which no queue exists yet; it changes by itself."""
 
 
 _Change = r.StartRun | r.CancelRun | r.PauseRun | r.ResumeRun
@@ -185,4 +190,22 @@ class Front:
 
     async def run_as_json(self, run_id: RunId) -> dict[str, Json]:
         """The run with its nodes, and the nodes of its sub-flows in them. Raises UnknownRunError, StoreError."""
-        return await run_as_json(self._desk.store, self._desk.reader.inline, run_id)
+        run = await run_as_json(self._desk.store, self._desk.reader.inline, run_id)
+        if self._desk.waiting:
+            note_waiting(run["nodes"], self._desk.waiting)
+        return run
+
+    def tell_waiting(self, waiting: Sequence[Waiting]) -> None:
+        """Let watchers know what waits for a queue, and what has found one."""
+        if self.watchers.is_watched():
+            self._later(self._tell_waiting, waiting)
+
+    async def _tell_waiting(self, waiting: Sequence[Waiting]) -> None:
+        by_run: dict[RunId, list[Waiting]] = {}
+        for one in waiting:
+            by_run.setdefault(one.run_id, []).append(one)
+        for run_id, ones in by_run.items():
+            with suppress(StoreError):  # the answer to the next question says it too
+                header = await self._desk.store.header(run_id)
+                if header is not None:
+                    self.watchers.notify_waiting(header.root_id, ones)

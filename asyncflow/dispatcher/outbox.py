@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import heapq
 import logging
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 
 import anyio
 
-from asyncflow.model.names import TaskId
+from asyncflow.model.names import NodeName, RunId, TaskId
 from asyncflow.ports import Attempt, Broker, Clock, Published, Store
 
 _log = logging.getLogger("asyncflow.outbox")
@@ -26,6 +26,17 @@ class OutboxSettings:
     """Otherwise a message that was confirmed is lost with this process, and must be sent again by the next."""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Waiting:
+    """An attempt for which no queue exists. `since` is None once it has found one."""
+
+    id: TaskId
+    run_id: RunId
+    task: NodeName
+    queue: str
+    since: float | None
+
+
 def _ignore(_: object) -> None:
     pass
 
@@ -38,6 +49,8 @@ class Follower:
     sending: Callable[[Sequence[Attempt]], None] = _ignore
     """Before they are sent: a worker may report one before its confirmation is here."""
     not_sent: Callable[[Sequence[TaskId]], None] = _ignore
+    waiting: Callable[[Sequence[Waiting]], None] = _ignore
+    """Those that begin to wait for a queue, and those that have found one after all."""
 
 
 class Outbox:
@@ -61,7 +74,7 @@ class Outbox:
         self._sequence = 0
         self._held: dict[TaskId, int] = {}
         """Attempts in the heap, and how often each has been sent in vain."""
-        self._first_tried: dict[TaskId, float] = {}
+        self._waiting: dict[TaskId, Waiting] = {}
         self._changed = anyio.Event()
 
     def __len__(self) -> int:
@@ -81,12 +94,12 @@ class Outbox:
         """These need not be sent any more."""
         for id in ids:
             self._held.pop(id, None)
-            self._first_tried.pop(id, None)
+            self._waiting.pop(id, None)
 
     @property
-    def unroutable(self) -> dict[TaskId, float]:
-        """Attempts for which no queue exists yet, and since when."""
-        return dict(self._first_tried)
+    def waiting(self) -> Mapping[TaskId, Waiting]:
+        """Attempts for which no queue exists yet."""
+        return self._waiting
 
     async def run(self) -> None:
         """Publish what is due, for ever."""
@@ -123,14 +136,22 @@ class Outbox:
         self._follower.sending(attempts)
         outcomes = await self._broker.publish([attempt.message for attempt in attempts])
         confirmed = []
+        told: list[Waiting] = []
         for attempt, outcome in zip(attempts, outcomes, strict=True):
+            waiting = self._waiting.get(attempt.id)
             if outcome is Published.CONFIRMED:
                 confirmed.append(attempt.id)
                 self.forget([attempt.id])
+                if waiting is not None:
+                    told.append(replace(waiting, since=None))
             else:
                 self._follower.not_sent([attempt.id])
                 if attempt.id in self._held:
                     self._try_again(attempt, outcome)
+                    if waiting is None and attempt.id in self._waiting:
+                        told.append(self._waiting[attempt.id])
+        if told:
+            self._follower.waiting(told)
         if confirmed and self._settings.broker_outlives_us:
             await self._store.mark_published(confirmed, self._clock.now())
 
@@ -138,8 +159,8 @@ class Outbox:
         now = self._clock.now()
         tries = self._held[attempt.id] = self._held[attempt.id] + 1
         if outcome is Published.UNROUTABLE:
-            first = self._first_tried.setdefault(attempt.id, now)
             queue = attempt.message.routing_key
+            first = self._since(attempt, now)
             if tries == 1:
                 _log.warning(
                     "unroutable: task %s waits, no queue %r; start a worker with -Q %s", attempt.task, queue, queue
@@ -151,3 +172,12 @@ class Outbox:
         elif tries == 1:
             _log.warning("not published: task %s is sent again (%s)", attempt.task, outcome.value)
         self._push(attempt, now + min(_LONGEST_WAIT, _FIRST_WAIT * 2 ** min(tries, 10)))
+
+    def _since(self, attempt: Attempt, now: float) -> float:
+        """When it was first found to have no queue."""
+        known = self._waiting.get(attempt.id)
+        if known is None:
+            queue = attempt.message.routing_key
+            known = Waiting(id=attempt.id, run_id=attempt.run_id, task=attempt.task, queue=queue, since=now)
+            self._waiting[attempt.id] = known
+        return now if known.since is None else known.since

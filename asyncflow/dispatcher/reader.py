@@ -10,7 +10,9 @@ from asyncflow.model.flow import Task
 from asyncflow.model.names import FlowName, Json, NodeName, TaskId
 from asyncflow.ports import Results, Store
 
-_MOST_INLINE = 10_000
+_MOST_BYTES = 32 * 1024 * 1024
+_OVERHEAD = 200
+"""Bytes that an entry takes besides the result itself."""
 
 
 class ResultReader:
@@ -21,16 +23,22 @@ class ResultReader:
         self._store = store
         self._results = results
         self._inline: OrderedDict[TaskId, bytes] = OrderedDict()
+        self._bytes = 0
 
     def is_inline(self, name: NodeName) -> bool:
         task = self._tasks.get(name)
         return task is None or task.storage is None
 
     def note(self, id: TaskId, result: bytes) -> None:
-        """Keep an inline result at hand."""
+        """Keep an inline result at hand, at least until the next `trim`."""
+        before = self._inline.pop(id, None)
         self._inline[id] = result
-        if len(self._inline) > _MOST_INLINE:
-            self._inline.popitem(last=False)
+        self._bytes += _size(result) - (0 if before is None else _size(before))
+
+    def trim(self) -> None:
+        """Let go of what is too much. Called when all that was noted is committed, so that the store has it."""
+        while self._bytes > _MOST_BYTES:
+            self._bytes -= _size(self._inline.popitem(last=False)[1])
 
     async def inline(self, ids: Iterable[TaskId]) -> dict[TaskId, Json]:
         """Inline results by id; ids without one are left out. Raises StoreError."""
@@ -52,3 +60,7 @@ class ResultReader:
         run_id = (await self._store.run_of([id])).get(id)
         header = None if run_id is None else await self._store.header(run_id)
         return asking if header is None else header.flow
+
+
+def _size(result: bytes) -> int:
+    return len(result) + _OVERHEAD

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
+from asyncflow.dispatcher.outbox import Waiting
 from asyncflow.errors import AmbiguousRunError, UnknownRunError
 from asyncflow.model.history import error_json, instant, run_json, view_of
-from asyncflow.model.names import Json, RunId
+from asyncflow.model.names import Json, RunId, TaskId
 from asyncflow.model.run import NodeKind
 from asyncflow.ports import RunFilter, RunHeader, Store
 
@@ -38,12 +39,21 @@ async def run_as_json(store: Store, results_of: Any, run_id: RunId) -> dict[str,
     return run
 
 
-async def _nodes_of_child(store: Store, results_of: Any, run_id: RunId) -> list[Mapping[str, Json]]:
+async def _nodes_of_child(store: Store, results_of: Any, run_id: RunId) -> list[dict[str, Json]]:
     try:
-        nodes: list[Mapping[str, Json]] = (await run_as_json(store, results_of, run_id))["nodes"]
+        nodes: list[dict[str, Json]] = (await run_as_json(store, results_of, run_id))["nodes"]
     except UnknownRunError:  # not begun yet
         return []
     return nodes
+
+
+def note_waiting(nodes: Iterable[dict[str, Json]], waiting: Mapping[TaskId, Waiting]) -> None:
+    """Write into nodes, and those of their sub-flows, for which queue they wait."""
+    for node in nodes:
+        found = waiting.get(node["id"])
+        if found is not None:
+            node["waiting_for"] = found.queue
+        note_waiting(node.get("nodes", ()), waiting)
 
 
 def header_as_json(header: RunHeader) -> dict[str, Json]:

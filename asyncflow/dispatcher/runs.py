@@ -22,16 +22,23 @@ class Hot:
     snapshot: int = 0
     """The version of its last snapshot."""
 
+    @property
+    def weight(self) -> int:
+        """How much room it takes: about half a KB for each."""
+        return 2 if self.run is None else 4 + self.run.number
+
 
 ABSENT = Hot(run=None)
 
 
 class HotRuns:
-    """A bounded cache in front of the store; the least recently used runs leave."""
+    """A cache in front of the store, bounded in runs and in their weight; the least recently used runs leave."""
 
-    def __init__(self, store: Store, *, most: int) -> None:
+    def __init__(self, store: Store, *, most: int, heaviest: int) -> None:
         self._store = store
         self._most = most
+        self._heaviest = heaviest
+        self._weight = 0
         self._hot: OrderedDict[RunId, Hot] = OrderedDict()
 
     def get(self, run_id: RunId) -> Hot | None:
@@ -42,12 +49,15 @@ class HotRuns:
         return hot
 
     def put(self, run_id: RunId, hot: Hot) -> None:
+        self.drop([run_id])
         self._hot[run_id] = hot
-        self._hot.move_to_end(run_id)
+        self._weight += hot.weight
 
     def drop(self, run_ids: Iterable[RunId]) -> None:
         for run_id in run_ids:
-            self._hot.pop(run_id, None)
+            hot = self._hot.pop(run_id, None)
+            if hot is not None:
+                self._weight -= hot.weight
 
     async def load(self, run_ids: Iterable[RunId]) -> None:
         """Make runs hot. Raises StoreError."""
@@ -69,8 +79,8 @@ class HotRuns:
 
     def trim(self) -> None:
         """Forget what is too much. Called between turns, so that a turn never loses a run it has loaded."""
-        while len(self._hot) > self._most:
-            self._hot.popitem(last=False)
+        while len(self._hot) > self._most or (self._weight > self._heaviest and len(self._hot) > 1):
+            self._weight -= self._hot.popitem(last=False)[1].weight
 
 
 def folded(journal: Iterable[Entry], begin: Hot = ABSENT) -> Hot:

@@ -80,7 +80,7 @@ class Turn:
         for order in self.publish:
             try:
                 message = codec.encode_task(
-                    with_results(order, results),
+                    with_results(order, results) if results else order,
                     reply_to=broker.reply_queue,
                     exchange=broker.callback_exchange,
                     routing_key=broker.callback_key,

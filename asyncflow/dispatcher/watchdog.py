@@ -8,6 +8,7 @@ patience ends after some leases. It is driven by heartbeats and deadlines: while
 from __future__ import annotations
 
 import logging
+from collections import deque
 from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice
@@ -17,9 +18,10 @@ import anyio
 from asyncflow.dispatcher.attendance import Attendance
 from asyncflow.dispatcher.deadlines import Deadlines
 from asyncflow.dispatcher.evidence import Look, Watched, holders, lost, planned
+from asyncflow.dispatcher.scout import Scout
 from asyncflow.dispatcher.work import Work
 from asyncflow.errors import BrokerError, ConnectionFailedError
-from asyncflow.fleet import Sign, WorkerReport, Workers
+from asyncflow.fleet import Exploration, Sign, WorkerReport, Workers
 from asyncflow.model.events import AttemptFailed, Blame
 from asyncflow.model.flow import Task
 from asyncflow.model.names import Json, NodeName, TaskId
@@ -29,6 +31,7 @@ _log = logging.getLogger("asyncflow.watchdog")
 
 _AT_A_TIME = 500
 """Ids in one question to the workers."""
+_MOST_GONE = 100
 _SHORTEST_WAIT = 0.1
 _MOST_SUSPECTS = 2000
 """Attempts of unknown whereabouts that are looked for when a worker vanishes: those that were published first."""
@@ -51,7 +54,7 @@ class WatchdogSettings:
     settle: float = 5.0
     """After a start: completions wait in our queue, and heartbeats are not heard yet."""
     reunion: float = 60.0
-    """How long workers may take to come back after the broker was away."""
+    """How long workers may take to come back after the broker or the dispatcher was away."""
     farewell: float = 60.0
     """How long a worker that said goodbye may take to end what it runs."""
     patience: float = 4.0
@@ -69,6 +72,7 @@ class Senses:
     revoke: Callable[[TaskId], None]
     find: Callable[[Sequence[TaskId]], Awaitable[None]] | None = None
     """Looks where workers leave results, and submits what is there; raises ConnectionFailedError."""
+    exploration: Exploration | None = None
 
 
 class Watchdog:
@@ -79,8 +83,18 @@ class Watchdog:
         self._watched: dict[TaskId, Watched] = {}
         """In the order in which they were published."""
         self._deadlines = Deadlines(self._watched)
+        self._gone: deque[tuple[float, str]] = deque(maxlen=_MOST_GONE)
+        """Workers that have vanished, and when, the latest last."""
+        self._scout = Scout(
+            senses.exploration,
+            senses.workers,
+            queues={task.queue for task in senses.tasks.values()},
+            present=lambda: self._attendance.present,
+            doubted=self._doubt,
+        )
         self._changed = anyio.Event()
         self._generation = 0
+        self._connected_at = senses.clock.now()
 
     def __len__(self) -> int:
         return len(self._watched)
@@ -109,7 +123,7 @@ class Watchdog:
             if one.published_at is not None and one.id not in self._watched:
                 task = self._senses.tasks.get(one.task)
                 queue = "" if task is None or task.exchange else task.routing_key or task.queue
-                self._watch(one, queue, now, now + self._settings.settle)
+                self._watch(one, queue, one.published_at, now + self._settings.settle)
 
     def heard(self, completion: Completion) -> None:
         """A report of a worker: the attempt is alive, or over when the report is committed."""
@@ -133,6 +147,7 @@ class Watchdog:
         async with anyio.create_task_group() as group:
             group.start_soon(self._listen)
             group.start_soon(self._patrol)
+            group.start_soon(self._scout.run)
 
     async def _listen(self) -> None:
         while True:
@@ -142,11 +157,13 @@ class Watchdog:
                 self._hear(report, now)
 
     def _hear(self, report: WorkerReport, now: float) -> None:
-        news = report.sign is Sign.OFFLINE or report.worker not in self._attendance.present
+        is_new = report.worker not in self._attendance.present and report.sign is not Sign.OFFLINE
         if self._attendance.hear(report, now):
             _log.info("worker online again: %s", report.worker)
             self._accuse(report.worker, now)
-        if news:
+        if is_new or report.sign is Sign.ONLINE:  # one that was restarted may have other settings
+            self._scout.newcomer()
+        if is_new or report.sign is Sign.OFFLINE:
             self._changed.set()
         one = None if report.id is None else self._watched.get(report.id)
         if one is None:
@@ -159,6 +176,7 @@ class Watchdog:
 
     async def _patrol(self) -> None:
         """Look for what is suspicious, for ever."""
+        await self._muster()
         while True:
             now = self._senses.clock.now()
             self._notice_reconnection(now)
@@ -168,6 +186,21 @@ class Watchdog:
                 await self._look_for(suspects)
             else:
                 await self._wait()
+
+    async def _muster(self) -> None:
+        """See who is there. Who vanishes before that is on no roll: hence one look for all that is published by then."""
+        try:
+            answers = await self._senses.workers.ask("ping", {}, seconds=self._settings.answer)
+        except BrokerError as exc:
+            _log.warning("cannot call the roll: %s", exc)
+            return
+        now = self._senses.clock.now()
+        for worker in answers.by_worker:
+            self._attendance.hear(WorkerReport(sign=Sign.ALIVE, worker=worker), now)
+        self._scout.newcomer()
+        for one in self._watched.values():
+            if not one.worker and one.deadline > now + self._settings.settle:
+                self._expect(one, now + self._settings.settle)
 
     async def _wait(self) -> None:
         self._changed = anyio.Event()
@@ -184,6 +217,7 @@ class Watchdog:
         if generation != self._generation:
             if self._generation:
                 self._attendance.excuse_all(now + self._settings.reunion)
+                self._connected_at = now
             self._generation = generation
 
     async def _call_the_roll(self, now: float) -> None:
@@ -199,6 +233,7 @@ class Watchdog:
                 self._attendance.excuse(worker, now)
                 continue
             self._attendance.strike_off(worker)
+            self._gone.append((now, worker))
             _log.warning("worker gone: %s", worker)
             self._accuse(worker, now)
 
@@ -210,18 +245,25 @@ class Watchdog:
             one.pause = self._settings.pause
             self._expect(one, now)
 
+    def _doubt(self) -> None:
+        """What has been sent may never be reported: look for it now and then."""
+        now = self._senses.clock.now()
+        for one in self._watched.values():
+            self._expect(one, min(one.deadline, now + self._settings.pause))
+
     # --- deadlines ----------------------------------------------------------------------------------------------------
 
-    def _watch(self, attempt: Attempt | Outstanding, queue: str, now: float, deadline: float) -> None:
+    def _watch(self, attempt: Attempt | Outstanding, queue: str, sent_at: float, deadline: float) -> None:
         lease = self._lease_of(attempt.task)
         one = self._watched[attempt.id] = Watched(
             id=attempt.id,
             run_id=attempt.run_id,
             task=attempt.task,
             queue=queue,
+            sent_at=sent_at,
             lease=lease,
             deadline=deadline,
-            patience_ends=now + self._settings.patience * lease,
+            patience_ends=deadline + (self._settings.patience - 1) * lease,
             pause=self._settings.pause,
         )
         self._expect(one, deadline)
@@ -298,6 +340,11 @@ class Watchdog:
             self._expect(one, now + one.pause)
             one.pause = min(2 * one.pause, one.lease)
             return False
+        back_by = self._connected_at + self._settings.reunion
+        if one.sent_at < self._connected_at and now < back_by:  # its worker may be slower to return than we were
+            one.missed_at = None
+            self._expect(one, back_by)
+            return False
         if one.missed_at is None:
             one.missed_at = now
         decided_at = one.missed_at + self._settings.grace
@@ -309,7 +356,8 @@ class Watchdog:
     def _give_up(self, one: Watched) -> None:
         if self._watched.get(one.id) is not one or one.missed_at is None:  # its result has been found
             return
-        error = lost(one, self._attendance.present)
+        gone = [worker for at, worker in self._gone if at >= one.sent_at]
+        error = lost(one, self._attendance.present, gone)
         _log.warning("lost: task %s (%s): %s", one.task, one.id, error.message)
         now = self._senses.clock.now()
         event = AttemptFailed(at=now, run_id=one.run_id, id=one.id, error=error, blame=Blame.INFRASTRUCTURE)

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass
 
 import orjson
 
+from asyncflow.dispatcher.outbox import Waiting
 from asyncflow.dispatcher.runs import Hot
 from asyncflow.model import journal
+from asyncflow.model.history import instant
 from asyncflow.model.names import RunId
 from asyncflow.ports import Entry
 
@@ -54,6 +56,18 @@ class Watchers:
                 changes.setdefault(run.root_id, []).append((run_id, entry))
         for root_id, moved in changes.items():
             self._tell(root_id, moved, runs)
+
+    def is_watched(self) -> bool:
+        """Whether anybody wants to hear of changes."""
+        return any(watcher.changes for watchers in self._by_root.values() for watcher in watchers)
+
+    def notify_waiting(self, root_id: RunId, waiting: Sequence[Waiting]) -> None:
+        """Tell of attempts that wait for a queue, or have found one."""
+        watchers = [watcher for watcher in self._by_root.get(root_id, ()) if watcher.changes]
+        if watchers:
+            body = orjson.dumps({"waiting": [asdict(one) | {"since": instant(one.since)} for one in waiting]})
+            for watcher in watchers:
+                watcher.send(body)
 
     def _tell(self, root_id: RunId, moved: list[tuple[RunId, Entry]], runs: Mapping[RunId, Hot]) -> None:
         watchers = self._by_root[root_id]

@@ -12,7 +12,7 @@ from asyncflow.engine.edges import fire_edges_of, fire_starting_edges
 from asyncflow.engine.evolve import evolve
 from asyncflow.engine.failures import error_of_run, errors_of_run, start_fallbacks
 from asyncflow.engine.nodes import publish_attempt
-from asyncflow.engine.pausing import pause, resume
+from asyncflow.engine.pausing import pause, resume, resume_before_end, resume_superseded
 from asyncflow.engine.propagation import report_of
 from asyncflow.engine.retries import is_retried, retry_after, wait_before_retry
 from asyncflow.engine.step import UNANSWERED, FunctionRaisedError, Step
@@ -183,6 +183,7 @@ def _fail_run(step: Step, error: TaskError) -> None:
         return
     due = step.at + wait_before_retry(retries, run.attempt, run.id)
     _forget_active(step)
+    resume_superseded(step)
     _wait_to_start(step, f.RunRetried(attempt=run.attempt + 1, due=due, error=error))
 
 
@@ -199,6 +200,7 @@ def _forget_active(step: Step) -> None:
 
 
 def _end(step: Step, fact: f.RunSucceeded | f.RunFailed | f.RunCancelled) -> None:
+    resume_before_end(step)
     step.record(fact)
     run = step.run
     report = report_of(step.flow, run) if run.reports else None

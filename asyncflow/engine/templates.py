@@ -31,6 +31,8 @@ def arguments_of(step: Step, task: Task, node: Active) -> Arguments | Unanswered
             return (), node_args
         return (() if node_args is None else (node_args,)), {}
     args, kwargs = task.args or (), task.kwargs or {}
+    if not args and not kwargs:
+        return (), {}
     told = {NodeName(name): TaskId(id) for name, id in (node.parent or {}).items() if isinstance(id, str)}
     failed = told if node.fallback is not None else {}
     sources = {} if node.fallback is not None else told

@@ -172,6 +172,7 @@ def _node_json(node: NodeView, result: Json) -> dict[str, Json]:
         "parent": node.parent,
         "handled": node.handled,
         "fallback": node.fallback is not None,
+        "waiting_for": None,  # a queue that does not exist yet: only its dispatcher knows
     }
 
 

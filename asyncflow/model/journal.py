@@ -18,7 +18,7 @@ _Convert = Callable[[Any], Any]
 
 def encode(facts: Sequence[Fact]) -> bytes:
     """Write facts. TypeError where JSON cannot say a value in them."""
-    return jsontext.dumps([(type(fact).__name__, fact) for fact in facts])
+    return jsontext.dumps([(type(fact).__name__, _members(fact)) for fact in facts])
 
 
 def decode(raw: bytes) -> tuple[Fact, ...]:
@@ -29,6 +29,18 @@ def decode(raw: bytes) -> tuple[Fact, ...]:
 def from_json(rows: Iterable[tuple[str, dict[str, Any]]]) -> tuple[Fact, ...]:
     """The same from JSON that is read already; the rows are used up."""
     return tuple(_READERS[name](members) for name, members in rows)
+
+
+def _members(fact: Fact) -> dict[str, Any]:
+    """Without what is None by default: most fields of most facts."""
+    members = {}
+    for name in _ALWAYS_WRITTEN[type(fact)]:
+        members[name] = getattr(fact, name)
+    for name in _OFTEN_NONE[type(fact)]:
+        value = getattr(fact, name)
+        if value is not None:
+            members[name] = value
+    return members
 
 
 def _reader(record: type) -> _Convert:
@@ -76,4 +88,7 @@ def _mapping_converter(key: Any, value: Any) -> _Convert | None:
     return convert
 
 
-_READERS: dict[str, _Convert] = {fact.__name__: _reader(fact) for fact in typing.get_args(facts_module.Fact)}
+_FACTS: tuple[type[Any], ...] = typing.get_args(facts_module.Fact)
+_OFTEN_NONE = {fact: tuple(one.name for one in fields(fact) if one.default is None) for fact in _FACTS}
+_ALWAYS_WRITTEN = {fact: tuple(one.name for one in fields(fact) if one.default is not None) for fact in _FACTS}
+_READERS: dict[str, _Convert] = {fact.__name__: _reader(fact) for fact in _FACTS}

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 import typing
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import fields, is_dataclass
 from enum import Enum
 from functools import cache
@@ -43,8 +43,10 @@ def loads(text: bytes) -> Any:
     return json.loads(text) if text.startswith(_EXACT) else orjson.loads(text)
 
 
-def _are_finite(values: Iterable[Any]) -> bool:
+def _are_finite(values: Collection[Any]) -> bool:
     """Whether every number at any depth is one that JSON has."""
+    if _HOLD_NO_FLOAT.issuperset(map(type, values)):
+        return True
     for one in values:
         kind: Any = type(one)
         if kind in _HOLD_NO_FLOAT:
@@ -58,18 +60,22 @@ def _are_finite(values: Iterable[Any]) -> bool:
 
 
 @cache
-def _members_of(kind: Any) -> Callable[[Any], Iterable[Any]] | None:
+def _members_of(kind: Any) -> Callable[[Any], Collection[Any]] | None:
     """How to get at what is inside; None where no float can be."""
     if issubclass(kind, list | tuple):
-        return iter
+        return _itself
     if issubclass(kind, Mapping):
-        values: Callable[[Any], Iterable[Any]] = kind.values
+        values: Callable[[Any], Collection[Any]] = kind.values
         return values
     if not is_dataclass(kind):
         return None
     # Of a record, only fields that may hold a float: most facts have none, and are passed over.
     names = [name for name, hint in typing.get_type_hints(kind).items() if _may_hold_float(hint)]
     return attrgetter(*names, names[0]) if names else None  # with two names it gets a tuple always
+
+
+def _itself(values: Any) -> Any:
+    return values
 
 
 def _may_hold_float(hint: Any) -> bool:

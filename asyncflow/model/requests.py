@@ -65,7 +65,11 @@ class WaitRun:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WatchRun:
-    """Answers: {"run": as it is now}, the same again after changes to it or its child runs, until "ended"."""
+    """Answers: {"run": as it is now}, {"changes": [...]} of it and its child runs, {"run", "ended": true}.
+
+    Between them {"waiting": [{"run_id", "id", "task", "queue", "since"}]}: attempts for which no queue exists, and,
+    with null for `since`, those that have found one after all.
+    """
 
     verb: ClassVar[str] = "watch"
     run_id: RunId

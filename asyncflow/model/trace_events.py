@@ -94,6 +94,10 @@ class Traced:
     at: float
     details: Mapping[str, Json]
 
+    @property
+    def name(self) -> str:
+        return self.event.name
+
 
 Emit: TypeAlias = Callable[[TraceEvent, Mapping[str, Json]], None]
 """Tells of something that happens now. Returns at once, and raises nothing."""

@@ -14,8 +14,9 @@ from asyncflow.storages.troubles import is_passing
 class Connection:
     """May be used by several threads. Belongs to the process that made it: sockets do not survive a fork."""
 
-    def __init__(self, name: str, make: Callable[[], Any]) -> None:
+    def __init__(self, name: str, make: Callable[[], Any], opened: Callable[[], None]) -> None:
         self._make = make
+        self._tell_opened = opened
         self._coroutines = Coroutines(f"storage {name}")
         self._lock = RLock()
         self._instance: Any = None
@@ -59,6 +60,7 @@ class Connection:
                 self._coroutines.finish(getattr(instance, "connect", _nothing)())
                 self._is_broken = False
                 self._opened += 1
+                self._tell_opened()
             return instance, self._opened
 
     def _is_usable(self, instance: Any) -> bool:

@@ -10,6 +10,7 @@ from typing import TypeVar
 from asyncflow.errors import AsyncflowError, BrokenStorageError, StorageError
 from asyncflow.model.flow import Configuration, Storage, Task
 from asyncflow.model.names import FlowName, Json, TaskId
+from asyncflow.model.trace_events import Emit
 from asyncflow.storages.opening import OpenStorage, open_storage
 from asyncflow.storages.threads import Threads
 
@@ -19,8 +20,11 @@ T = TypeVar("T")
 class OpenStorages:
     """The storages of a configuration, by name, each opened when first asked for."""
 
-    def __init__(self, declared: Mapping[str, Storage], *, environ: Mapping[str, str]) -> None:
+    def __init__(
+        self, declared: Mapping[str, Storage], *, environ: Mapping[str, str], emit: Emit | None = None
+    ) -> None:
         self._declared = declared
+        self._emit = emit
         self._environ = environ
         self._opened: dict[str, OpenStorage] = {}
         self._lock = Lock()
@@ -30,7 +34,7 @@ class OpenStorages:
         found = self._opened.get(name)
         if found is not None:
             return found
-        made = open_storage(self._declared[name], environ=self._environ)
+        made = open_storage(self._declared[name], environ=self._environ, emit=self._emit)
         with self._lock:
             return self._opened.setdefault(name, made)
 
@@ -51,9 +55,15 @@ class StorageResults:
     """
 
     def __init__(
-        self, configuration: Configuration, *, environ: Mapping[str, str], timeout: float = 30.0, threads: int = 8
+        self,
+        configuration: Configuration,
+        *,
+        environ: Mapping[str, str],
+        timeout: float = 30.0,
+        threads: int = 8,
+        emit: Emit | None = None,
     ) -> None:
-        self.storages = OpenStorages(configuration.storages, environ=environ)
+        self.storages = OpenStorages(configuration.storages, environ=environ, emit=emit)
         self._timeout = timeout
         self._threads = {name: Threads(f"storage {name}", threads) for name in configuration.storages}
 

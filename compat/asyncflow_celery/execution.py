@@ -7,6 +7,7 @@ import importlib
 import inspect
 import logging
 import sys
+import traceback
 from collections.abc import Callable, Mapping
 from functools import cache
 from pathlib import Path
@@ -17,7 +18,10 @@ import orjson
 
 from asyncflow.model.flow import Task
 from asyncflow.model.names import FlowName, Json, TaskId
+from asyncflow.model.trace_events import TraceEvent
+from asyncflow.storages.opening import error_details
 from asyncflow_celery.flow_task import FlowTask, Place, RetryRequested
+from asyncflow_celery.tracing import TaskTelling
 
 _log = logging.getLogger(__name__)
 
@@ -32,18 +36,25 @@ def run(place: Place, call: Mapping[str, Json], id: str) -> Json:
     Raises whatever the task raises.
     """
     task = place.declared.task(call["task_name"])
+    tell = TaskTelling(emit=place.declared.emit, task=task, call=call, id=id)
+    tell(TraceEvent.TASK_START)
     try:
         result = _result(task, place, call, id)
-        if task.storage is None:
-            return result
-        storage = place.declared.storages.of(task)
-        storage.store(task, FlowName(call["flow_name"]), TaskId(id), call["node_args"], result)
-    except RetryRequested:
+        if task.storage is not None:
+            storage = place.declared.storages.of(task)
+            storage.store(task, FlowName(call["flow_name"]), TaskId(id), call["node_args"], result)
+            if task.storage_readonly:
+                tell.discarded(result)
+            result = None
+    except RetryRequested as exc:
+        what = traceback.format_exc()
+        tell.retried(what=what, countdown=exc.countdown, retried=place.attempt - 1, by_user=True)
         raise
     except Exception:
         _keep_error(task, place, call, id)
         raise
-    return None
+    tell(TraceEvent.TASK_END, storage=task.storage)
+    return result
 
 
 def _result(task: Task, place: Place, call: Mapping[str, Json], id: str) -> Json:
@@ -68,7 +79,10 @@ def _keep_error(task: Task, place: Place, call: Mapping[str, Json], id: str) -> 
         storage = place.declared.storages.of(task)
         storage.store_error(task, FlowName(call["flow_name"]), TaskId(id), call["node_args"], (kind, raised, trace))
     except NotImplementedError:
-        pass
+        if place.declared.emit is not None:
+            told = {name: call[name] for name in ("flow_name", "node_args", "task_name")}
+            details = {**told, "task_id": id, **error_details((kind, raised, trace))}
+            place.declared.emit(TraceEvent.STORAGE_OMIT_STORE_ERROR, details)
     except Exception as exc:  # noqa: BLE001  (what the task raised is what counts)
         _log.warning("storage.store_error_failed storage=%s task=%s reason=%s", task.storage, task.name, exc)
 

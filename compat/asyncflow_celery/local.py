@@ -10,13 +10,18 @@ from pathlib import Path
 from threading import Lock
 
 from asyncflow import config
+from asyncflow.adapters.tracing import Tracer
 from asyncflow.errors import AsyncflowError, ConfigurationError
 from asyncflow.model.flow import Configuration, Task
 from asyncflow.model.names import NodeName
+from asyncflow.model.trace_events import Emit
 from asyncflow.predicates import BUILT_INS, SELINON_1_4
 from asyncflow.storages import OpenStorages
+from asyncflow_celery.tracing import open_tracing
 
 PATHS_VARIABLE = "ASYNCFLOW_CONFIG"
+
+_LAST_WORDS = 2.0
 
 _log = logging.getLogger(__name__)
 
@@ -31,6 +36,12 @@ class Declared:
 
     configuration: Configuration
     storages: OpenStorages
+    tracer: Tracer | None = None
+
+    @property
+    def emit(self) -> Emit | None:
+        """Whom to tell of what happens here."""
+        return None if self.tracer is None else self.tracer.emit
 
     def task(self, name: str) -> Task:
         """Raises NotConfiguredError for a name that is not declared."""
@@ -69,6 +80,12 @@ class LocalConfiguration:
                 raise NotConfiguredError(self._failure)
             return self._declared
 
+    def finish(self) -> None:
+        """This process ends: let trace functions hear of what they have not heard yet, but not for long."""
+        declared = self._declared
+        if declared is not None and declared.tracer is not None:
+            declared.tracer.finish(_LAST_WORDS)
+
     def _load(self) -> None:
         paths = self._paths
         if paths is None:
@@ -81,15 +98,18 @@ class LocalConfiguration:
 
 
 def configure(
-    source: Configuration | str | Path | Iterable[str | Path], *, storages: OpenStorages | None = None
+    source: Configuration | str | Path | Iterable[str | Path],
+    *,
+    storages: OpenStorages | None = None,
+    tracer: Tracer | None = None,
 ) -> None:
     """Tell the flow tasks of this process what the flows are: a configuration, or paths of YAML files and folders.
 
-    Paths are read when the first flow task comes. `storages` are those to share with others in this process.
+    Paths are read when the first flow task comes. `storages` and `tracer` are those to share with others in this process.
     """
     if isinstance(source, Configuration):
-        opened = storages or OpenStorages(source.storages, environ=os.environ)
-        LOCAL.use(Declared(configuration=source, storages=opened))
+        shared = storages and Declared(configuration=source, storages=storages, tracer=tracer)
+        LOCAL.use(shared or _declared(source))
     else:
         paths = [source] if isinstance(source, str | Path) else source
         LOCAL.use_paths(tuple(map(Path, paths)))
@@ -106,8 +126,14 @@ def _load(paths: tuple[Path, ...]) -> Declared:
     except ConfigurationError as exc:
         more = f" (and {len(exc.problems) - 1} more)" if len(exc.problems) > 1 else ""
         raise NotConfiguredError(f"the configuration of this worker is wrong: {exc.problems[0]}{more}") from exc
-    storages = OpenStorages(loaded.configuration.storages, environ=os.environ)
-    return Declared(configuration=loaded.configuration, storages=storages)
+    return _declared(loaded.configuration)
+
+
+def _declared(configuration: Configuration) -> Declared:
+    tracer = open_tracing(configuration, os.environ)
+    emit = None if tracer is None else tracer.emit
+    storages = OpenStorages(configuration.storages, environ=os.environ, emit=emit)
+    return Declared(configuration=configuration, storages=storages, tracer=tracer)
 
 
 LOCAL = LocalConfiguration()

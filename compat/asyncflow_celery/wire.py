@@ -3,49 +3,74 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import assert_never
+from typing import TypeAlias, assert_never
 
 from asyncflow.errors import EnvelopeError
 from asyncflow.fleet import WorkerReport
+from asyncflow.model import jsontext
 from asyncflow.model.commands import PublishTask
 from asyncflow.model.flow import Task, TaskKind
-from asyncflow.model.names import Json, RunId, TaskId
+from asyncflow.model.names import FlowName, Json, NodeName, RunId, TaskId
 from asyncflow.ports import Completion, Delivery, Message
 from asyncflow_celery import completions, control, fleet
+from asyncflow_celery.channels import Channels, Wish
 from asyncflow_celery.envelope import check_envelope, encode_body, encode_headers, short_repr
+from asyncflow_celery.template import PLACE, Address, Template
 
 FLOW_TASK = "asyncflow.FlowTask"
 SELINON_TASK = "selinon.SelinonTaskEnvelope"
 
 _LARGEST_BODY = 16 * 1024 * 1024
+_MOST_TEMPLATES = 10_000
+_CUTS = (1, 5)
+"""Pieces of the embedded options: without callbacks, and with two that each name the id twice."""
+
+_Call: TypeAlias = tuple[str, list[Json], dict[str, Json]]
+"""The registered name that a worker is asked for, and what it is called with."""
 
 
 class CeleryCodec:
     """Fulfils `ports.Codec`.
 
-    With `callbacks`, a worker reports through our exchange also where its result backend is not rpc://.
+    `callbacks` says which messages have callbacks, by which a worker reports through our exchange also where its
+    result backend is not rpc://. True stands for both channels, False for replies only.
     `largest` bounds the bodies that are read and written; `control_exchange` is the setting of that name
     of the Celery app.
     """
 
     def __init__(
-        self, callbacks: bool = True, *, largest: int = _LARGEST_BODY, control_exchange: str = "celery"
+        self, callbacks: Channels | bool = True, *, largest: int = _LARGEST_BODY, control_exchange: str = "celery"
     ) -> None:
-        self._callbacks = callbacks
+        self._channels = (
+            callbacks if isinstance(callbacks, Channels) else Channels(Wish.BOTH if callbacks else Wish.RPC)
+        )
         self._largest = largest
         self._control_exchange = control_exchange
+        self._templates: dict[tuple[FlowName, NodeName], Template] = {}
 
     def encode_task(self, command: PublishTask, *, reply_to: str, exchange: str, routing_key: str) -> Message:
-        task = command.task
         name, args, kwargs = _call(command)
-        embed: dict[str, Json] = {"callbacks": None, "errbacks": None, "chain": None, "chord": None}
-        if self._callbacks and exchange:
-            embed["callbacks"] = [_callback(completions.SUCCEEDED, command.id, exchange, routing_key)]
-            embed["errbacks"] = [_callback(completions.FAILED, command.id, exchange, routing_key)]
+        address = Address(
+            reply_to=reply_to if self._channels.with_replies else "",
+            exchange=exchange if self._channels.with_callbacks(name) else "",
+            routing_key=routing_key,
+        )
+        template = self._templates.get((command.flow, command.task.name))
+        if template is not None and template.task is command.task and template.address == address:
+            message = template.filled(command, args, kwargs)
+            if message is not None:
+                return message
+        message = self._encode_anew(command, (name, args, kwargs), address)
+        self._keep_template(command, message, address)
+        return message
+
+    def _encode_anew(self, command: PublishTask, call: _Call, address: Address) -> Message:
+        task = command.task
+        name, args, kwargs = call
         message = Message(
             exchange=task.exchange,
             routing_key=task.routing_key or task.queue,
-            body=encode_body(args, kwargs, embed),
+            body=encode_body(args, kwargs, self._embed(command.id, address)),
             headers=encode_headers(
                 task=name,
                 id=command.id,
@@ -59,11 +84,28 @@ class CeleryCodec:
                 stamps={control.RUN_STAMP: command.root_id},
             ),
             correlation_id=command.id,
-            reply_to=reply_to,
+            reply_to=address.reply_to,
             priority=task.priority or 0,
         )
         check_envelope(message, largest=self._largest)
         return message
+
+    def _embed(self, id: str, address: Address) -> dict[str, Json]:
+        embed: dict[str, Json] = {"callbacks": None, "errbacks": None, "chain": None, "chord": None}
+        if address.exchange:
+            embed["callbacks"] = [_callback(completions.SUCCEEDED, id, address)]
+            embed["errbacks"] = [_callback(completions.FAILED, id, address)]
+        return embed
+
+    def _keep_template(self, command: PublishTask, message: Message, address: Address) -> None:
+        embed = jsontext.dumps(self._embed(PLACE, address)).split(PLACE.encode())
+        if len(embed) not in _CUTS:
+            return  # a name of ours holds the very text that stands for the id
+        if len(self._templates) >= _MOST_TEMPLATES:
+            self._templates.clear()
+        self._templates[command.flow, command.task.name] = Template(
+            task=command.task, address=address, model=message, embed=tuple(embed), largest=self._largest
+        )
 
     def decode_completion(self, delivery: Delivery) -> Completion:
         return completions.decode(delivery, largest=self._largest)
@@ -89,8 +131,7 @@ class CeleryCodec:
         return control.queue_of(worker, exchange=self._control_exchange)
 
 
-def _call(command: PublishTask) -> tuple[str, list[Json], dict[str, Json]]:
-    """The registered name that a worker is asked for, and what it is called with."""
+def _call(command: PublishTask) -> _Call:
     match command.task.kind:
         case TaskKind.CELERY:
             return command.task.celery_task, list(command.args), dict(command.kwargs or {})
@@ -124,12 +165,12 @@ def _time_limits(task: Task) -> Json:
     return [task.time_limit, task.soft_time_limit]
 
 
-def _callback(name: str, id: TaskId, exchange: str, routing_key: str) -> dict[str, Json]:
+def _callback(name: str, id: str, address: Address) -> dict[str, Json]:
     """A signature that no worker knows, so that the worker sends it on to our exchange.
 
     It must not name a queue: the worker would declare it, collide with ours, and report the task as failed.
     """
-    if not routing_key:
+    if not address.routing_key:
         raise EnvelopeError("the callbacks have no routing key, so their messages would reach nobody")
     return {
         "task": name,
@@ -138,8 +179,8 @@ def _callback(name: str, id: TaskId, exchange: str, routing_key: str) -> dict[st
         "subtask_type": None,
         "immutable": False,
         "options": {
-            "exchange": exchange,
-            "routing_key": routing_key,
+            "exchange": address.exchange,
+            "routing_key": address.routing_key,
             "task_id": f"done:{id}",
             "headers": {completions.ATTEMPT_HEADER: id},
         },

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import os
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from celery import Celery
@@ -12,6 +13,7 @@ from celery import Celery
 import asyncflow_celery
 from asyncflow import config
 from asyncflow.errors import ConfigurationError as WrongConfigurationError
+from asyncflow.model.flow import Trace as TraceEntry
 from asyncflow.model.names import Json
 from asyncflow.predicates import BUILT_INS, SELINON_1_4
 from asyncflow_celery.flow_task import FlowTask, Place
@@ -21,6 +23,8 @@ from asyncflow_selinon.tables import EMPTY, Tables
 from asyncflow_selinon.trace import Trace, TraceFunction
 
 WORKER = "asyncflow_selinon.worker"
+
+_FUNCTIONS = TraceEntry(kind="function", options={"import": "asyncflow_selinon.trace", "name": "tell"})
 
 _log = logging.getLogger(__name__)
 
@@ -79,12 +83,15 @@ class ProcessConfig:
 
     def trace_by_func(self, trace_func: TraceFunction) -> None:
         Trace.trace_by_func(trace_func)
+        self._trace()
 
     def trace_by_logging(self) -> None:
         Trace.trace_by_logging()
+        self._trace()
 
     def trace_by_json(self) -> None:
         Trace.trace_by_json()
+        self._trace()
 
     def trace_by_sentry(self, dsn: str | None = None) -> None:
         Trace.trace_by_sentry(dsn)
@@ -94,8 +101,15 @@ class ProcessConfig:
             loaded = load(builtins=BUILT_INS, selinon_builtins=SELINON_1_4, environ=os.environ)
         except WrongConfigurationError as exc:
             raise ConfigurationError(str(exc)) from exc
-        asyncflow_celery.configure(loaded.configuration)
         self._tables = Tables(loaded.configuration)
+        asyncflow_celery.configure(loaded.configuration)
+        self._trace()
+
+    def _trace(self) -> None:
+        """Let the functions that were given in Python hear of the tasks that this process runs."""
+        if self._tables is not None and Trace.functions:
+            known = self._tables.configuration
+            asyncflow_celery.configure(replace(known, traces=(*known.traces, _FUNCTIONS)))
 
     # --- Reading it ---------------------------------------------------------------------------------------------------
 

@@ -1,7 +1,7 @@
 """Selinon's trace events, and the functions of this process that are told of them.
 
-What the dispatcher and the workers do is traced as `global: {trace: ...}` says in the YAML. Functions given here hear of
-what this process logs through `Trace.log`: the flows that it starts, and whatever code of yours logs.
+What the dispatcher does is traced as `global: {trace: ...}` says in the YAML. Functions given here hear of what happens in
+this process: the flows that it starts, the tasks that it runs as a worker, and whatever code of yours logs.
 """
 
 from __future__ import annotations
@@ -12,45 +12,12 @@ import platform
 import sys
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
-from enum import IntEnum
 from typing import Any, TypeAlias
 
+from asyncflow.model.trace_events import WARNINGS, TraceEvent
 from asyncflow_selinon.errors import GoneError
 
 TraceFunction: TypeAlias = Callable[[int, Mapping[str, Any]], object]
-
-Event = IntEnum(  # their order is their value
-    "Event",
-    """
-    DISPATCHER_WAKEUP FLOW_SCHEDULE FLOW_START TASK_SCHEDULE TASK_START SUBFLOW_SCHEDULE TASK_END NODE_SUCCESSFUL
-    TASK_DISCARD_RESULT TASK_FAILURE TASK_RETRY FLOW_FAILURE DISPATCHER_FAILURE NODE_FAILURE FALLBACK_START
-    DISPATCHER_RETRY FLOW_END STORAGE_CONNECT STORAGE_DISCONNECT STORAGE_RETRIEVE STORAGE_RETRIEVED STORAGE_STORE
-    STORAGE_STORED EDGE_COND_FALSE FOREACH_RESULT NODE_STATE_CACHE_GET NODE_STATE_CACHE_ADD NODE_STATE_CACHE_MISS
-    NODE_STATE_CACHE_HIT TASK_RESULT_CACHE_GET TASK_RESULT_CACHE_ADD TASK_RESULT_CACHE_MISS TASK_RESULT_CACHE_HIT
-    SELECTIVE_OMIT_EDGE SELECTIVE_OMIT_NODE SELECTIVE_RUN_FUNC SELECTIVE_TASK_REUSE STORAGE_STORE_ERROR
-    STORAGE_OMIT_STORE_ERROR FALLBACK_COND_FALSE FALLBACK_COND_TRUE NODE_STATE_CACHE_ISSUE TASK_RESULT_CACHE_ISSUE
-    STORAGE_ISSUE RESULT_BACKEND_ISSUE FLOW_RETRY MIGRATION MIGRATION_SKEW MIGRATION_TAINTED_FLOW MIGRATION_ERROR
-    EAGER_FAILURE STORAGE_DELETE STORAGE_DELETED
-    """,
-    start=0,
-)
-
-_WARNINGS = (
-    "NODE_FAILURE",
-    "TASK_DISCARD_RESULT",
-    "TASK_RETRY",
-    "TASK_FAILURE",
-    "FLOW_FAILURE",
-    "STORAGE_OMIT_STORE_ERROR",
-    "NODE_STATE_CACHE_ISSUE",
-    "TASK_RESULT_CACHE_ISSUE",
-    "STORAGE_ISSUE",
-    "RESULT_BACKEND_ISSUE",
-    "FLOW_RETRY",
-    "MIGRATION_SKEW",
-    "MIGRATION_ERROR",
-    "EAGER_FAILURE",
-)
 
 _log = logging.getLogger(__name__)
 
@@ -58,19 +25,19 @@ _log = logging.getLogger(__name__)
 class Tracer:
     """What is called `Trace` in Selinon. It has every event by its name: Trace.TASK_START."""
 
-    WARN_EVENTS = tuple(Event[name] for name in _WARNINGS)
+    WARN_EVENTS = tuple(sorted(WARNINGS))
 
     def __init__(self) -> None:
         self.functions: list[TraceFunction] = []
 
     def __getattr__(self, name: str) -> int:
         try:
-            return Event[name]
+            return TraceEvent[name]
         except KeyError:
             raise AttributeError(f"no trace event is named {name!r}") from None
 
     def event2str(self, event: int) -> str:
-        return Event(event).name
+        return TraceEvent(event).name
 
     def trace_by_func(self, func: TraceFunction) -> None:
         self.functions.append(func)
@@ -104,9 +71,11 @@ class _Logging:
 
     def __call__(self, event: int, details: Mapping[str, Any]) -> None:
         level = logging.WARNING if event in Tracer.WARN_EVENTS else logging.INFO
-        if Event(event).name == "DISPATCHER_FAILURE":
+        if event == TraceEvent.DISPATCHER_FAILURE:
             level = logging.ERROR
-        self._logger.log(level, "SELINON %10s - %s : %s", platform.node(), Event(event).name, _json(event, details))
+        self._logger.log(
+            level, "SELINON %10s - %s : %s", platform.node(), TraceEvent(event).name, _json(event, details)
+        )
 
 
 def _print(event: int, details: Mapping[str, Any]) -> None:
@@ -116,8 +85,13 @@ def _print(event: int, details: Mapping[str, Any]) -> None:
 
 def _json(event: int, details: Mapping[str, Any], **more: str) -> str:
     now = datetime.now(UTC).replace(tzinfo=None)
-    return json.dumps({"event": Event(event).name, "time": str(now), "details": details, **more}, sort_keys=True)
+    return json.dumps({"event": TraceEvent(event).name, "time": str(now), "details": details, **more}, sort_keys=True)
 
 
 Trace = Tracer()
 """One to a process: users' code finds it by this name."""
+
+
+def tell(event: int, details: Mapping[str, Any]) -> None:
+    """A trace function as the YAML names them; it stands for all those that were given in Python."""
+    Trace.log(event, details)

@@ -6,6 +6,7 @@ real Selinon does, and with asyncflow's own envelope: so workers can be moved on
 
 from __future__ import annotations
 
+import traceback
 from typing import Any
 
 from celery import shared_task
@@ -19,6 +20,7 @@ from asyncflow.model.run import TaskError
 from asyncflow_celery.execution import run
 from asyncflow_celery.flow_task import Place, RetryRequested
 from asyncflow_celery.local import LOCAL
+from asyncflow_celery.tracing import TaskTelling
 from asyncflow_celery.wire import SELINON_TASK
 from asyncflow_selinon.errors import RequestError
 from asyncflow_selinon.run import start_run
@@ -33,8 +35,9 @@ def run_selinon_task(self: Any, **call: Json) -> None:
     """Run a task as Selinon's envelope did: retries are this worker's, results go to the storage or are dropped."""
     declared = LOCAL.declared()
     task, retried = declared.task(call["task_name"]), call.get("retried_count") or 0
+    tell = TaskTelling(emit=declared.emit, task=task, call=call, id=self.request.id)
     try:
-        run(Place(declared=declared, attempt=retried + 1), call, self.request.id)
+        tell.discarded(run(Place(declared=declared, attempt=retried + 1), call, self.request.id))
     except RetryRequested as exc:
         again, wait = call, exc.countdown
     except Exception as exc:
@@ -42,6 +45,7 @@ def run_selinon_task(self: Any, **call: Json) -> None:
             raise
         again = {**call, "retried_count": retried + 1}
         wait = wait_before_retry(task.retries, retried + 1, self.request.id)
+        tell.retried(what=traceback.format_exc(), countdown=wait, retried=retried, by_user=False)
     else:
         return
     # Outside of the handlers: Celery would take the exception at hand for the reason.

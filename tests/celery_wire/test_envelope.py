@@ -247,3 +247,45 @@ def test_whatever_is_asked_for_is_refused_or_fit_for_a_worker(command):
     assert isinstance(args, list)
     assert isinstance(kwargs, dict)
     assert set(embed) == {"callbacks", "errbacks", "chain", "chord"}
+
+
+ID = mostly(st.from_regex(r"[a-z0-9-]{1,36}", fullmatch=True), ANY_NAME)
+CALLS = st.tuples(ID, ID, ID, st.lists(VALUE, max_size=3).map(tuple), OBJECT, VALUE, OBJECT, OBJECT)
+
+
+@settings(max_examples=400, deadline=None)
+@given(COMMANDS, st.lists(CALLS, min_size=1, max_size=3), st.booleans())
+def test_a_message_from_a_template_is_the_one_that_is_built_and_checked_anew(command, calls, callbacks):
+    codec = CeleryCodec(callbacks=callbacks)
+    encoded(codec, command)
+    for id, run_id, root_id, args, kwargs, node_args, parent, results in calls:
+        again = replace(command, id=id, run_id=run_id, root_id=root_id, args=args, kwargs=kwargs)
+        again = replace(again, node_args=node_args, parent=parent, results=results)
+        assert encoded(codec, again) == encoded(CeleryCodec(callbacks=callbacks), again)
+
+
+def encoded(codec: CeleryCodec, command: PublishTask) -> Message | None:
+    try:
+        return codec.encode_task(command, reply_to="flows.0", exchange="flows", routing_key="0")
+    except EnvelopeError:
+        return None
+
+
+def test_plain_calls_after_the_first_come_from_the_template():
+    codec = CeleryCodec()
+    first = call("proj.add", 1, id="id-1")
+    encoded(codec, first)
+    [template] = codec._templates.values()
+    again = replace(first, id="id-2", args=({"x": [1.5, None, "ä"]},))
+    assert template.filled(again, list(again.args), {}) == encoded(CeleryCodec(), again)
+
+
+def test_a_template_is_not_used_for_another_task_of_the_same_name_or_for_another_queue_of_ours():
+    codec = CeleryCodec()
+    first = call("proj.add", 1)
+    encoded(codec, first)
+    moved = replace(first, task=replace(first.task, queue="elsewhere"))
+    assert encoded(codec, moved).routing_key == "elsewhere"
+    message = codec.encode_task(first, reply_to="flows.1", exchange="flows", routing_key="1")
+    assert message.reply_to == "flows.1"
+    assert parts(message)[2]["callbacks"][0]["options"]["routing_key"] == "1"

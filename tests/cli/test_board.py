@@ -211,6 +211,22 @@ async def test_a_dispatcher_that_never_answers_ends_the_watching() -> None:
     assert caught.group_contains(NoDispatcherError, match="run r goes on without being watched")
 
 
+class NoLine:
+    """Fulfils `ports.Line` where no dispatcher has ever made its queue."""
+
+    @asynccontextmanager
+    async def answers(self, request: Request) -> AsyncIterator[AsyncIterator[dict[str, Json]]]:
+        await anyio.sleep_forever()
+        raise AssertionError
+        yield
+
+
+async def test_watching_where_no_dispatcher_ever_served_does_not_say_that_the_run_goes_on() -> None:
+    with pytest.raises(ExceptionGroup) as caught:
+        await watch(Client(NoLine()).run("r"), Silence(), HASTE)
+    assert caught.group_contains(NoDispatcherError, match="no queue of a dispatcher yet")
+
+
 # --- As lines ---------------------------------------------------------------------------------------------------------
 
 

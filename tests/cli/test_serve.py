@@ -4,22 +4,35 @@ from __future__ import annotations
 
 import json
 import signal
+import subprocess
 from collections.abc import Iterator
+from uuid import uuid4
 
+import anyio
 import pytest
 
+from asyncflow.client import connect
+from asyncflow.errors import NoDispatcherError
 from tests.cli.project import Project, read_until
 from tests.servers import RabbitServer, free_port
 
 
-@pytest.fixture(scope="module")
-def kitchen(rabbit: RabbitServer, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Project]:
+class Kitchen(Project):
     """A project with a dispatcher and a worker at work."""
+
+    dispatcher: subprocess.Popen[str]
+    worker: subprocess.Popen[str]
+
+
+@pytest.fixture(scope="module")
+def kitchen(rabbit: RabbitServer, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Kitchen]:
     url = rabbit.add_vhost("kitchen")
-    project = Project(tmp_path_factory.mktemp("kitchen"), {"ASYNCFLOW_BROKER_URL": url})
-    with project.begin("serve") as dispatcher, project.begin("worker", "--", "--pool", "threads", "-c", "2") as worker:
+    project = Kitchen(tmp_path_factory.mktemp("kitchen"), {"ASYNCFLOW_BROKER_URL": url})
+    celery = ("--", "--pool", "threads", "-c", "2", "--without-mingle")
+    with project.begin("serve") as dispatcher, project.begin("worker", "--log-format", "json", *celery) as worker:
         read_until(dispatcher, "dispatching")
         read_until(worker, " ready.")
+        project.dispatcher, project.worker = dispatcher, worker
         yield project
         project.wake()
         for child in (worker, dispatcher):
@@ -74,6 +87,21 @@ def test_runs_are_cancelled_and_what_cannot_be_is_told(kitchen: Project) -> None
     assert kitchen.look("start", "long", "--run-id", "night", "--wait").code == 1
 
 
+def test_runs_are_paused_and_resumed_and_what_is_so_already_is_told(kitchen: Project) -> None:
+    assert kitchen.look("start", "long", "--run-id", "nap").code == 0
+    done = kitchen.look("pause", "nap", "one", "absent")
+    assert done.code == 3
+    assert "paused run nap of flow long\n" in done.err
+    assert "run one of flow good has succeeded already\n" in done.err
+    assert "no run has the id 'absent'" in done.err
+    assert kitchen.look("status", "nap", "--json").json["state"] == "paused"
+    assert kitchen.look("pause", "nap").err == "run nap of flow long is paused already\n"
+    resumed = kitchen.look("resume", "na", "--json")
+    assert resumed.json == {"runs": [{"run_id": "nap", "flow": "long", "state": "running"}]}
+    assert kitchen.look("resume", "nap").err == "run nap of flow long is running already\n"
+    assert kitchen.look("cancel", "nap", "-q").code == 0
+
+
 def test_an_interrupted_watcher_leaves_the_run_to_the_dispatcher(kitchen: Project) -> None:
     with kitchen.begin("run", "long", "--run-id", "far") as child:
         read_until(child, "started")
@@ -101,8 +129,18 @@ def test_a_broker_that_is_away_is_one_line(project: Project) -> None:
         assert "secret" not in done.err
 
 
-def test_the_log_of_a_dispatcher_can_be_json(project: Project, vhost: str) -> None:
-    with project.begin("serve", "--broker", vhost, "--log-format", "json") as child:
+@pytest.fixture
+def stranger(project: Project, kitchen: Kitchen) -> Project:
+    """A project on the kitchen's broker, in a namespace in which nobody has served yet."""
+    project.environ |= {
+        "ASYNCFLOW_BROKER_URL": kitchen.environ["ASYNCFLOW_BROKER_URL"],
+        "ASYNCFLOW_NAMESPACE": f"stranger-{uuid4().hex}",
+    }
+    return project
+
+
+def test_the_log_of_a_dispatcher_can_be_json(stranger: Project) -> None:
+    with stranger.begin("serve", "--log-format", "json") as child:
         line = read_until(child, "dispatching").splitlines()[-1]
         child.send_signal(signal.SIGTERM)
         child.communicate(timeout=20)
@@ -112,9 +150,54 @@ def test_the_log_of_a_dispatcher_can_be_json(project: Project, vhost: str) -> No
     assert {"at", "level", "logger"} <= told.keys()
 
 
+def test_without_a_dispatcher_it_is_said_whether_the_start_waits_for_one(stranger: Project) -> None:
+    url, namespace = (stranger.environ[f"ASYNCFLOW_{name}"] for name in ("BROKER_URL", "NAMESPACE"))
+
+    async def ask() -> str:
+        async with connect(url, namespace=namespace, timeout=0.4) as client:
+            with pytest.raises(NoDispatcherError) as caught:
+                await client.start("good", {"x": 1}, run_id="early")
+        return str(caught.value)
+
+    assert "has no queue of a dispatcher yet, so nothing of it is kept" in anyio.run(ask)
+    with stranger.begin("serve") as child:
+        read_until(child, "dispatching")
+        assert stranger.look("status", "early").code == 3
+    assert "the start of run early waits in the broker" in anyio.run(ask)
+
+
+def test_a_watcher_from_afar_hears_that_a_queue_is_missing(stranger: Project) -> None:
+    flows = stranger.folder / "flows.yaml"
+    flows.write_text(flows.read_text().replace("args: [node_args.x]}", "args: [node_args.x], queue: shop}"))
+    with stranger.begin("serve") as dispatcher:
+        read_until(dispatcher, "dispatching")
+        with stranger.begin("run", "good", "--node-args", '{"x": 1}') as watcher:
+            told = read_until(watcher, "waits")
+    assert told.splitlines()[-1] == "waits      Add  no queue `shop`; start a worker with -Q shop"
+
+
 def test_a_worker_without_a_broker_and_without_an_app_is_refused(project: Project) -> None:
     flows = project.folder / "flows.yaml"
     flows.write_text(flows.read_text().replace('global: {celery_app: "tasks:app"}\n', ""))
     done = project.look("worker", "-c", str(flows))
     assert done.code == 2
     assert "worker needs a broker" in done.err
+
+
+def test_the_log_of_a_worker_can_be_json_and_names_the_task(kitchen: Kitchen) -> None:
+    assert kitchen.look("start", "good", "--node-args", '{"x": 1}').code == 0
+    lines = read_until(kitchen.worker, "a task prints this").splitlines()
+    printed = json.loads(lines[-1])
+    assert printed["event"] == "a task prints this"
+    assert printed["task"] == "tasks.add"
+    assert len(printed["task_id"]) == 36
+    assert {"at", "level", "logger"} <= printed.keys()
+
+
+# The last of the kitchen's: its worker takes a while to come back.
+def test_a_broker_that_goes_and_comes_back_is_told_in_our_own_words(kitchen: Kitchen, rabbit: RabbitServer) -> None:
+    rabbit.control("close_all_connections", "-p", "kitchen", "closed by a test")
+    told = read_until(kitchen.dispatcher, "broker lost: ") + read_until(kitchen.dispatcher, "broker back: ")
+    assert "tried again in 0.1 s" in told
+    assert "guest:" not in told
+    assert {line.rpartition(" ")[2].partition(".")[0] for line in told.splitlines()} == {"asyncflow"}, told

@@ -161,6 +161,17 @@ async def test_a_silent_worker_that_is_gone_has_its_attempts_looked_for() -> Non
     assert "received, worker vanished: worker w2" in verdict.error.message
 
 
+async def test_an_attempt_of_unknown_whereabouts_was_probably_with_the_worker_that_is_gone() -> None:
+    fleet = Fleet(has={"w1": []}, queues={"q": EMPTY})
+    async with watching(fleet, SLOW) as watched:
+        fleet.tell(Sign.ALIVE, "w1", interval=100)
+        fleet.tell(Sign.ALIVE, "w2", interval=0.1)
+        watched.publish()
+        verdict = await watched.verdict()
+    assert "received, worker vanished" in verdict.error.message
+    assert "w2" in verdict.error.message
+
+
 async def test_a_silent_worker_that_is_still_connected_is_only_busy() -> None:
     fleet = Fleet(has={"w2": []}, mute={"w2"}, queues={"q": EMPTY}, attached={"w2"})
     async with watching(fleet, SLOW) as watched:
@@ -213,6 +224,16 @@ async def test_workers_have_time_to_come_back_after_the_broker_was_away() -> Non
         assert watched.works == []
 
 
+async def test_a_worker_that_vanishes_before_its_first_heartbeat_is_noticed() -> None:
+    fleet = Fleet(has={}, queues={"q": EMPTY})
+    made = Watching(fleet, SLOW)
+    made.publish()
+    async with anyio.create_task_group() as group:
+        group.start_soon(made.dog.run)
+        assert (await made.verdict()).id == "a"
+        group.cancel_scope.cancel()
+
+
 async def test_nothing_is_judged_while_the_broker_is_away() -> None:
     fleet = Fleet(has={}, queues={"q": EMPTY}, connected=False)
     async with watching(fleet) as watched:
@@ -223,15 +244,17 @@ async def test_nothing_is_judged_while_the_broker_is_away() -> None:
         await watched.verdict()
 
 
-async def test_what_an_earlier_life_published_is_looked_for_at_once() -> None:
+async def test_what_an_earlier_life_published_is_looked_for_when_workers_have_had_time_to_return() -> None:
     fleet = Fleet(has={"w1": ["here"]}, queues={"q": EMPTY})
     async with watching(fleet, SLOW) as watched:
+        begun = anyio.current_time()
         watched.dog.take_over(
             Outstanding(id=TaskId(id), run_id=RunId("run"), task=NodeName("cook"), due=0.0, published_at=published)
             for id, published in (("here", 1.0), ("gone", 1.0), ("not sent yet", None))
         )
         assert (await watched.verdict()).id == "gone"
         assert len(watched.works) == 1
+        assert anyio.current_time() - begun >= SLOW.reunion
 
 
 async def test_an_event_that_tells_of_the_end_shortens_the_wait_for_the_completion() -> None:

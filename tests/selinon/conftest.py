@@ -15,7 +15,8 @@ from typing import Any
 import pytest
 import redis as redis_driver
 
-from asyncflow.app import Settings, serving
+from asyncflow.app.daemon import serving
+from asyncflow.app.settings import Settings
 from asyncflow.client import Client, Outcome, connect
 from tests.selinon.real_selinon import python_with_selinon
 from tests.servers import CeleryWorker, RedisServer
@@ -39,6 +40,7 @@ class Shop:
             "SHOP_BROKER": broker,
             "SHOP_REDIS_PORT": str(redis.port),
             "SHOP_REDIS_DB": str(database),
+            "SHOP_TRACE": str(folder / "trace"),
             "PYTHONPATH": str(PROJECT),
         }
         self.redis = redis_driver.Redis(port=redis.port, db=database)
@@ -58,6 +60,11 @@ class Shop:
             environ=self.environ,
             python=python,
         )
+
+    @property
+    def traced(self) -> set[str]:
+        """The events that trace functions of workers and programs were told of, with the task's name."""
+        return set((self.folder / "trace").read_text().splitlines())
 
     def call(self, python: str, script: str, *arguments: str) -> str:
         """What a script of the project prints."""

@@ -12,7 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from asyncflow.app import Settings, serving
+from asyncflow.app.daemon import serving
+from asyncflow.app.settings import Settings
 from asyncflow.client import connect
 from asyncflow.config import load
 from asyncflow.model.run import Status

@@ -5,7 +5,8 @@ from uuid import uuid4
 
 import pytest
 
-from asyncflow.app import Settings, serving
+from asyncflow.app.daemon import serving
+from asyncflow.app.settings import Settings
 from asyncflow.client import connect
 from asyncflow.model.commands import PublishTask
 from asyncflow.model.flow import Task, TaskKind

@@ -9,6 +9,7 @@ import pytest
 
 from tests.selinon.conftest import PROJECT
 from tests.selinon.real_selinon import python_with_selinon
+from tests.servers import wait_until
 
 NODES, FLOWS = PROJECT / "nodes.yaml", PROJECT / "flows.yaml"
 SELINON_WORKERS = PROJECT / "selinon-workers.yaml"
@@ -40,6 +41,8 @@ async def test_a_selinon_project_runs_alike_on_every_kind_of_worker(shop, serve,
     assert shop.stored(outcome, "Rescue") == [{"raised": "out of paper", "kind": "ValueError"}]
     assert shop.redis.get(f"tries of {outcome.run_id}") == b"2"
     assert "Never" not in {node["name"] for node in outcome.nodes}
+    told = {"TASK_START Count", "STORAGE_STORE Count", "STORAGE_RETRIEVE Count", "TASK_END Count", "TASK_RETRY Again"}
+    wait_until(lambda: told <= shop.traced, f"{told} to be told", seconds=5)
 
 
 async def test_a_real_selinon_worker_reports_over_rpc_too(shop, serve, start_worker):
@@ -80,4 +83,5 @@ async def test_run_flow_gives_what_looks_like_an_async_result(shop, serve, start
     assert good["result"]["failed_nodes"] == {}
     assert good["result"]["finished_nodes"]["Count"] == [n["id"] for n in outcome.nodes if n["name"] == "Count"]
     assert (bad["state"], bad["error"], bad["failed"]) == ("FAILURE", "FlowError", ["Count"])
+    assert "FLOW_SCHEDULE None" in shop.traced
     assert unknown == {"error": "UnknownFlowError", "failed": None}

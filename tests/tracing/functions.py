@@ -1,5 +1,7 @@
 """What the flows and the traces of these tests name."""
 
+from threading import get_ident
+
 
 def three(results: object, node_args: object) -> list[int]:
     return [1, 2, 3]
@@ -15,3 +17,11 @@ def reuse(*args: object, **kwargs: object) -> str:
 
 def never_reuse(*args: object, **kwargs: object) -> None:
     return None
+
+
+told: list[tuple[int, dict[str, object], int]] = []
+
+
+def note(event: int, details: dict[str, object]) -> None:
+    """A trace function."""
+    told.append((event, details, get_ident()))

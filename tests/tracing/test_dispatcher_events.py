@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
+from threading import Event
 from typing import Any
 
 import anyio
 
 from asyncflow.adapters.clock import SystemClock
 from asyncflow.adapters.memory_store import MemoryStore
+from asyncflow.adapters.tracing import Tracer
 from asyncflow.client import Client
 from asyncflow.config import load_mapping
 from asyncflow.dispatcher.dispatcher import Dispatcher, Surroundings
@@ -54,7 +56,7 @@ class Worker:
 
 
 @asynccontextmanager
-async def serving(declared: Mapping[str, Any], worker: Worker, recorder: Recorder) -> AsyncIterator[Client]:
+async def serving(declared: Mapping[str, Any], worker: Worker, recorder: Recorder | Tracer) -> AsyncIterator[Client]:
     loaded = load_mapping(declared, builtins=BUILT_INS, environ={}).configuration
     dispatcher = Dispatcher(
         Surroundings(
@@ -243,3 +245,20 @@ async def test_a_task_that_is_not_reused_tells_that_its_function_was_asked() -> 
 
     assert found.one("SELECTIVE_RUN_FUNC")["result"] is None
     assert found.names.count("TASK_SCHEDULE") == 2
+
+
+async def test_trace_functions_that_raise_or_hang_disturb_no_run() -> None:
+    release = Event()
+
+    def complain(traced: object) -> None:
+        raise ValueError("no")
+
+    tracer = Tracer({"raising": complain, "hanging": lambda traced: release.wait(30)}, most=3)
+    flow = {"name": "f", "edges": [{"from": None, "to": "A"}, {"from": "A", "to": "B"}]}
+    async with serving(configuration(flow), Worker(), tracer) as client:
+        outcomes = [await (await client.start("f")).wait(timeout=5) for _ in range(5)]
+
+    assert all(outcome.succeeded for outcome in outcomes)
+    assert tracer.dropped["hanging"] == 15 - 3  # a run has three steps here
+    release.set()
+    assert tracer.finish(5)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 import signal
-from collections.abc import Iterator
 from pathlib import Path
 
 import httpx
@@ -17,11 +16,11 @@ _URL = re.compile(r"http://[^\s/]+/")
 
 
 @pytest.fixture
-def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Project]:
+def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Project:
     monkeypatch.chdir(tmp_path)
     for name in ("ASYNCFLOW_CONFIG", "ASYNCFLOW_BROKER_URL", "ASYNCFLOW_STORE_URL"):
         monkeypatch.delenv(name, raising=False)
-    yield Project(tmp_path)
+    return Project(tmp_path)
 
 
 def test_tokens_are_made_listed_and_revoked(project: Project) -> None:

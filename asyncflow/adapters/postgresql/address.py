@@ -56,6 +56,14 @@ class Address:
     limits: Limits = Limits()
 
     def __post_init__(self) -> None:
+        try:
+            conninfo_to_dict(self.url)
+        except psycopg.ProgrammingError as exc:
+            # Without what libpq says: it quotes parts of the URL, and a password may be among them.
+            raise StoreError(
+                "the store's URL is not one that PostgreSQL understands; write postgresql://USER:PASSWORD@HOST/DATABASE, "
+                "with signs other than letters and digits percent-encoded"
+            ) from exc
         if not _SCHEMA.fullmatch(self.schema):
             raise StoreError(
                 f"{self.schema!r} is no name for the store's schema; "

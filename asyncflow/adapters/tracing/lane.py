@@ -7,12 +7,15 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from threading import Condition, Thread
 from time import monotonic
-from typing import TypeAlias
+from typing import Generic, TypeAlias, TypeVar
 
+from asyncflow.model.spans import Span
 from asyncflow.model.trace_events import Traced
 
-Sink: TypeAlias = Callable[[Traced], object]
-Making: TypeAlias = Callable[[], Sequence[Traced]]
+T = TypeVar("T", Traced, Span)
+
+Sink: TypeAlias = Callable[[T], object]
+Making: TypeAlias = Callable[[], Sequence[T]]
 
 MOST = 10_000
 """How much may wait for a sink that is slow: events of a worker, or steps of runs."""
@@ -20,23 +23,23 @@ MOST = 10_000
 _log = logging.getLogger(__name__)
 
 
-class Lane:
+class Lane(Generic[T]):
     """Belongs to the process that made it: threads do not survive a fork."""
 
-    def __init__(self, name: str, sink: Sink, most: int = MOST) -> None:
+    def __init__(self, name: str, sink: Sink[T], most: int = MOST) -> None:
         self.name = name
         self.dropped = 0
         """How much was not told, because the sink was too slow."""
-        self._sink = sink
+        self._sink: Sink[T] = sink
         self._most = most
-        self._waiting: deque[tuple[int, Making]] = deque()
+        self._waiting: deque[tuple[int, Making[T]]] = deque()
         self._size = 0
         self._is_busy = False
         self._has_failed = False
         self._changed = Condition()
         self._thread: Thread | None = None
 
-    def put(self, size: int, making: Making) -> None:
+    def put(self, size: int, making: Making[T]) -> None:
         with self._changed:
             # What is larger than the whole queue may pass where nothing waits, or it never would.
             if self._size and self._size + size > self._most:
@@ -80,7 +83,7 @@ class Lane:
             with self._changed:
                 self._size -= size
 
-    def _tell(self, making: Making) -> None:
+    def _tell(self, making: Making[T]) -> None:
         try:
             events = making()
         except Exception:  # noqa: BLE001  (a mistake of ours in a detail must not stop what follows)
@@ -92,8 +95,8 @@ class Lane:
             except Exception as exc:  # noqa: BLE001  (functions and storages of users raise anything)
                 self._complain(one, exc)
 
-    def _complain(self, one: Traced, exc: Exception) -> None:
+    def _complain(self, one: T, exc: Exception) -> None:
         """In full once: a sink that fails for every event must not fill the log."""
         level = logging.DEBUG if self._has_failed else logging.WARNING
-        _log.log(level, "trace: %s failed at %s: %r", self.name, one.event.name, exc, exc_info=not self._has_failed)
+        _log.log(level, "trace: %s failed at %s: %r", self.name, one.name, exc, exc_info=not self._has_failed)
         self._has_failed = True

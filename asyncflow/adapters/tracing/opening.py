@@ -10,6 +10,7 @@ from asyncflow.adapters.tracing.sentry import open_sentry
 from asyncflow.adapters.tracing.sinks import FunctionSink, JsonSink, StorageSink, log_line
 from asyncflow.adapters.tracing.tracer import Tracer
 from asyncflow.model.flow import Trace
+from asyncflow.model.trace_events import Traced
 
 
 def open_tracer(traces: Sequence[Trace], call_storage: Callable[[str], Callable[..., Any]]) -> Tracer | None:
@@ -17,7 +18,7 @@ def open_tracer(traces: Sequence[Trace], call_storage: Callable[[str], Callable[
 
     `call_storage` gives for a storage's name what calls a method of it: (method, *arguments).
     """
-    sinks: dict[str, Sink] = {}
+    sinks: dict[str, Sink[Traced]] = {}
     for trace in traces:
         name, sink = _opened(trace, call_storage)
         if sink is not None:
@@ -25,7 +26,7 @@ def open_tracer(traces: Sequence[Trace], call_storage: Callable[[str], Callable[
     return Tracer(sinks) if sinks else None
 
 
-def _opened(trace: Trace, call_storage: Callable[[str], Callable[..., Any]]) -> tuple[str, Sink | None]:
+def _opened(trace: Trace, call_storage: Callable[[str], Callable[..., Any]]) -> tuple[str, Sink[Traced] | None]:
     options = trace.options
     match trace.kind:
         case "function":

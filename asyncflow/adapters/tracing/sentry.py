@@ -31,7 +31,7 @@ class SentrySink:
             scope.capture_message(f"flow {details['flow_name']} failed: {details['what']}", level="error")
 
 
-def open_sentry(dsn: str) -> Sink | None:
+def open_sentry(dsn: str) -> Sink[Traced] | None:
     """None, with a warning, where sentry_sdk is not installed: tracing must not stop a dispatcher or a worker."""
     if importlib.util.find_spec("sentry_sdk") is None:
         _log.warning(

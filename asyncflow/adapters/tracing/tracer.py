@@ -14,10 +14,10 @@ from asyncflow.model.trace_events import Traced, TraceEvent
 class Tracer:
     """Made once, for any thread and any process; each process has its own threads, started with its first event."""
 
-    def __init__(self, sinks: Mapping[str, Sink], *, most: int = MOST) -> None:
+    def __init__(self, sinks: Mapping[str, Sink[Traced]], *, most: int = MOST) -> None:
         self._sinks = sinks
         self._most = most
-        self._lanes: dict[int, tuple[Lane, ...]] = {}
+        self._lanes: dict[int, tuple[Lane[Traced], ...]] = {}
 
     def emit(self, event: TraceEvent, details: Mapping[str, Json]) -> None:
         """Fulfils `trace_events.Emit`. Details are not copied: who gives them must not change them."""
@@ -39,7 +39,7 @@ class Tracer:
     def dropped(self) -> Mapping[str, int]:
         return {lane.name: lane.dropped for lane in self._here()}
 
-    def _here(self) -> tuple[Lane, ...]:
+    def _here(self) -> tuple[Lane[Traced], ...]:
         process = os.getpid()
         lanes = self._lanes.get(process)
         if lanes is None:

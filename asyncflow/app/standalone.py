@@ -11,7 +11,8 @@ from celery import Celery
 import asyncflow_celery
 from asyncflow.adapters.embedded import EmbeddedBroker, embedded_worker
 from asyncflow.app.configuration import load_configuration, task_queues
-from asyncflow.app.serving import dispatching
+from asyncflow.app.daemon import Parts, dispatching_on
+from asyncflow.app.observing import observing
 from asyncflow.app.settings import WORKER_PLUGIN, Settings
 from asyncflow.app.stores import open_store
 from asyncflow.client import Client
@@ -28,9 +29,10 @@ async def embedded(settings: Settings) -> AsyncIterator[Client]:
     """
     configuration = load_configuration(settings).configuration
     celery_app = load_celery_app(settings.celery_app or configuration.celery_app or "")
-    results = StorageResults(configuration, environ=settings.environ)
-    asyncflow_celery.configure(configuration, storages=results.storages)
     async with AsyncExitStack() as stack:
+        observers = stack.enter_context(observing(configuration, settings))
+        results = StorageResults(configuration, environ=settings.environ, emit=observers.emit)
+        asyncflow_celery.configure(configuration, storages=results.storages, tracer=observers.tracer)
         store = await stack.enter_async_context(open_store(settings.store_url))
         broker = await stack.enter_async_context(EmbeddedBroker())
         worker = embedded_worker(
@@ -42,7 +44,8 @@ async def embedded(settings: Settings) -> AsyncIterator[Client]:
         )
         stack.enter_context(worker)
         stack.push_async_callback(results.close)
-        dispatcher = await stack.enter_async_context(dispatching(configuration, broker, store, results, settings))
+        parts = Parts(configuration=configuration, broker=broker, store=store, results=results, observers=observers)
+        dispatcher = await stack.enter_async_context(dispatching_on(parts, settings))
         yield Client(dispatcher)
 
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import signal
 from collections.abc import AsyncIterator, Callable, Mapping
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
 from functools import cache
 
 import anyio
@@ -12,11 +13,13 @@ import anyio
 from asyncflow.adapters.amqp import AmqpBroker
 from asyncflow.adapters.amqp_workers import AmqpWorkers
 from asyncflow.adapters.clock import SystemClock
-from asyncflow.app.backends import open_backend
+from asyncflow.app.backends import channels_of, open_backend
 from asyncflow.app.configuration import load_configuration
+from asyncflow.app.garbage import collect_less_often
+from asyncflow.app.http import Http, serving_http
+from asyncflow.app.observing import NOBODY, Observers, observing
 from asyncflow.app.settings import Settings
 from asyncflow.app.stores import open_store
-from asyncflow.app.http import Http, serving_http
 from asyncflow.client import connect
 from asyncflow.dispatcher.dispatcher import Dispatcher, DispatcherSettings, Surroundings
 from asyncflow.dispatcher.outbox import OutboxSettings
@@ -29,13 +32,30 @@ from asyncflow.storages import StorageResults
 from asyncflow_celery.wire import CeleryCodec
 
 
-@asynccontextmanager
-async def dispatching(
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Parts:
+    """What a dispatcher works on, entered already."""
+
+    configuration: Configuration
+    broker: Broker
+    store: Store
+    results: Results
+    observers: Observers = NOBODY
+
+
+def dispatching(
     configuration: Configuration, broker: Broker, store: Store, results: Results, settings: Settings
-) -> AsyncIterator[Dispatcher]:
-    """A dispatcher at work on parts that are entered already."""
+) -> AbstractAsyncContextManager[Dispatcher]:
+    """A dispatcher at work on parts that are entered already, which nobody looks on."""
+    return dispatching_on(Parts(configuration=configuration, broker=broker, store=store, results=results), settings)
+
+
+@asynccontextmanager
+async def dispatching_on(parts: Parts, settings: Settings) -> AsyncIterator[Dispatcher]:
+    """A dispatcher at work."""
     async with AsyncExitStack() as stack:
-        codec = CeleryCodec()
+        channels = channels_of(settings.completion)
+        codec = CeleryCodec(channels)
         workers = None
         if settings.broker_url:
             seen = AmqpWorkers(settings.broker_url, codec=codec, name=settings.namespace)
@@ -43,22 +63,24 @@ async def dispatching(
         backend = open_backend(settings.result_backend)
         if backend is not None:
             await stack.enter_async_context(backend)
-        dispatcher = Dispatcher(
+        surroundings = parts.observers.around(
             Surroundings(
-                configuration=configuration,
-                broker=broker,
-                store=store,
+                configuration=parts.configuration,
+                broker=parts.broker,
+                store=parts.store,
                 codec=codec,
-                results=results,
+                results=parts.results,
                 clock=SystemClock(),
-                select=selector(configuration.flows),
+                select=selector(parts.configuration.flows),
                 workers=workers,
                 backend=backend,
-            ),
-            dispatcher_settings(settings),
+                exploration=channels,
+            )
         )
+        dispatcher = Dispatcher(surroundings, dispatcher_settings(settings))
         group = await stack.enter_async_context(anyio.create_task_group())
         await group.start(dispatcher.run)
+        group.start_soon(parts.observers.sample, dispatcher, parts.store)
         try:
             yield dispatcher
         finally:
@@ -79,9 +101,11 @@ async def serving(settings: Settings) -> AsyncIterator[Dispatcher]:
     async with AsyncExitStack() as stack:
         store = await stack.enter_async_context(open_store(settings.store_url))
         broker = await stack.enter_async_context(AmqpBroker(settings.broker_url, namespace=settings.namespace))
-        results = StorageResults(configuration, environ=settings.environ)
+        observers = stack.enter_context(observing(configuration, settings))
+        results = StorageResults(configuration, environ=settings.environ, emit=observers.emit)
         stack.push_async_callback(results.close)
-        yield await stack.enter_async_context(dispatching(configuration, broker, store, results, settings))
+        parts = Parts(configuration=configuration, broker=broker, store=store, results=results, observers=observers)
+        yield await stack.enter_async_context(dispatching_on(parts, settings))
 
 
 async def serve(settings: Settings, *, started: anyio.Event | None = None, http: Http | None = None) -> None:
@@ -93,6 +117,7 @@ async def serve(settings: Settings, *, started: anyio.Event | None = None, http:
                 # Over the broker, like any other client: whichever dispatcher has a run answers for it.
                 client = await stack.enter_async_context(connect(settings.broker_url, namespace=settings.namespace))
                 await stack.enter_async_context(serving_http(settings, http, client))
+            collect_less_often()
             if started is not None:
                 started.set()
             async for _ in signals:
