@@ -109,7 +109,7 @@ async def serving(settings: Settings) -> AsyncIterator[Dispatcher]:
 
 
 async def serve(settings: Settings, *, started: anyio.Event | None = None, http: Http | None = None) -> None:
-    """Dispatch until SIGTERM or SIGINT, and serve HTTP where that is wanted. Raises as `serving` and `serving_http` do."""
+    """Dispatch until SIGTERM or SIGINT, and serve HTTP where wanted. Raises as `serving` and `serving_http` do."""
     with anyio.open_signal_receiver(signal.SIGTERM, signal.SIGINT) as signals:
         async with AsyncExitStack() as stack:
             await stack.enter_async_context(serving(settings))
