@@ -21,6 +21,9 @@ if TYPE_CHECKING:
     from asyncflow.app.daemon import selector as selector
     from asyncflow.app.daemon import serve as serve
     from asyncflow.app.daemon import serving as serving
+    from asyncflow.app.http import Http as Http
+    from asyncflow.app.http import serving_http as serving_http
+    from asyncflow.app.http import token_file as token_file
     from asyncflow.app.settings import WORKER_PLUGIN as WORKER_PLUGIN
     from asyncflow.app.settings import Settings as Settings
     from asyncflow.app.settings import settings_from as settings_from
@@ -36,6 +39,7 @@ _HOMES: Mapping[str, str] = MappingProxyType(
             "configuration": ("load_configuration", "make_importable", "task_queues"),
             "standalone": ("embedded", "load_celery_app"),
             "daemon": ("dispatcher_settings", "dispatching", "selector", "serve", "serving"),
+            "http": ("Http", "serving_http", "token_file"),
             "settings": ("WORKER_PLUGIN", "Settings", "settings_from"),
             "stores": ("open_store",),
         }.items()

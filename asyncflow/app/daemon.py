@@ -18,9 +18,11 @@ from asyncflow.adapters.clock import SystemClock
 from asyncflow.app.backends import channels_of, open_backend
 from asyncflow.app.configuration import load_configuration
 from asyncflow.app.garbage import collect_less_often
+from asyncflow.app.http import Http, serving_http
 from asyncflow.app.observing import NOBODY, Observers, observing
 from asyncflow.app.settings import Settings
 from asyncflow.app.stores import is_shared, open_store
+from asyncflow.client import connect
 from asyncflow.dispatcher.dispatcher import Dispatcher, DispatcherSettings, Surroundings
 from asyncflow.dispatcher.hearing import Hearing
 from asyncflow.dispatcher.outbox import OutboxSettings
@@ -198,10 +200,17 @@ async def partition_count(leases: Leases, settings: Settings) -> int:
     return count
 
 
-async def serve(settings: Settings, *, started: anyio.Event | None = None) -> None:
-    """Dispatch until SIGTERM or SIGINT, then finish what is begun. Raises as `serving` does."""
+async def serve(settings: Settings, *, started: anyio.Event | None = None, http: Http | None = None) -> None:
+    """Dispatch until SIGTERM or SIGINT, then finish what is begun; serve HTTP where wanted.
+
+    Raises as `serving` and `serving_http` do.
+    """
     with anyio.open_signal_receiver(signal.SIGTERM, signal.SIGINT) as signals:
-        async with serving(settings) as served:
+        async with serving(settings) as served, AsyncExitStack() as stack:
+            if http is not None:
+                # Over the broker, like any other client: whichever dispatcher has a run answers for it.
+                client = await stack.enter_async_context(connect(settings.broker_url, namespace=settings.namespace))
+                await stack.enter_async_context(serving_http(settings, http, client))
             collect_less_often()
             if started is not None:
                 started.set()

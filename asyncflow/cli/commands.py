@@ -10,8 +10,11 @@ from asyncflow.cli.group import Commands, later, offers
 from asyncflow.cli.options import (
     BROKER,
     CONFIG,
+    HTTP_HOST,
     KEEP,
     LOG_FORMAT,
+    STORE,
+    Site,
     Where,
     config_options,
     dice_options,
@@ -23,6 +26,7 @@ from asyncflow.cli.options import (
     output_options,
     print_options,
     read_options,
+    site_options,
     store_options,
     where_options,
     wish_options,
@@ -138,18 +142,66 @@ def resume() -> None:
 
 @asyncflow.command()
 @where_options
+@site_options
 @reporting_options
 @LOG_FORMAT
-@click.option(
-    "--metrics-port",
-    type=click.IntRange(0, 65535),
-    metavar="PORT",
-    help="Serve figures for Prometheus on this port of 127.0.0.1.",
-)
 @log_options
 @later("asyncflow.cli.serve:serve")
 def serve() -> None:
     """Dispatch the flows of a configuration until SIGTERM or Ctrl-C."""
+
+
+@asyncflow.command()
+@gathered(Where, "where", CONFIG, STORE)
+@embedded_options
+@gathered(
+    Site,
+    "site",
+    click.option("--http", default="127.0.0.1:8321", show_default=True, metavar="HOST:PORT", help="Where the page is."),
+    HTTP_HOST,
+)
+@log_options
+@later("asyncflow.cli.serve:dev")
+def dev() -> None:
+    """Serve everything from this process, with a page to see it: a dispatcher, a Celery worker, a store in a file."""
+
+
+@asyncflow.group(cls=Commands)
+def token() -> None:
+    """Make and revoke tokens for the HTTP API; it demands them where it can be reached from elsewhere."""
+
+
+@token.command()
+@click.option(
+    "--scope",
+    type=click.Choice(["read", "run", "admin"]),
+    default="read",
+    show_default=True,
+    help="read looks; run starts and stops runs too; admin sees and revokes tokens too.",
+)
+@click.option("--name", default="", metavar="TEXT", help="Whose it is, or what for.")
+@store_options
+@print_options
+@later("asyncflow.cli.tokens:create")
+def create() -> None:
+    """Make a token and print it. It is not kept, and cannot be shown again."""
+
+
+@token.command("list")
+@store_options
+@print_options
+@later("asyncflow.cli.tokens:list_tokens")
+def list_tokens() -> None:
+    """List the tokens that are valid."""
+
+
+@token.command()
+@click.argument("id")
+@store_options
+@print_options
+@later("asyncflow.cli.tokens:revoke")
+def revoke() -> None:
+    """Let the token with this ID be valid no longer; servers notice at once."""
 
 
 @asyncflow.command()

@@ -46,6 +46,15 @@ class Embedded:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Site:
+    """What is served over HTTP, and where; an empty address serves no page, no port no figures by themselves."""
+
+    http: str = ""
+    http_host: tuple[str, ...] = ()
+    metrics_port: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Look:
     """How flows are drawn, and where to."""
 
@@ -256,6 +265,24 @@ KEEP = click.option(
     metavar="DURATION",
     help="How long ended runs are kept: 30d, 12h ...",
 )
+HTTP = click.option(
+    "--http",
+    is_flag=False,
+    flag_value="127.0.0.1:8321",
+    default="",
+    metavar="HOST:PORT",
+    help="Serve the page and the HTTP API too; off loopback tokens are demanded.  [127.0.0.1:8321 if not said where]",
+)
+HTTP_HOST = click.option(
+    "--http-host", multiple=True, metavar="NAME", help="Answer to this host name too, such as a proxy's; repeatable."
+)
+METRICS_PORT = click.option(
+    "--metrics-port",
+    type=click.IntRange(0, 65535),
+    metavar="PORT",
+    help="Serve figures for Prometheus on this port of 127.0.0.1.",
+)
+site_options = gathered(Site, "site", HTTP, HTTP_HOST, METRICS_PORT)
 where_options = gathered(Where, "where", CONFIG, BROKER, STORE)
 config_options = gathered(Where, "where", CONFIG)
 store_options = gathered(Where, "where", STORE)

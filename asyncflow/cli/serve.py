@@ -1,21 +1,51 @@
-"""`serve`: the dispatcher as a daemon."""
+"""`serve`: the dispatcher as a daemon. `dev`: everything in one process, with the page."""
 
 from __future__ import annotations
 
+import signal
 from dataclasses import replace
 
+import anyio
+import click
+
 from asyncflow import app
-from asyncflow.cli.environment import in_loop, settings_with_broker
+from asyncflow.cli.environment import in_loop, settings_of, settings_with_broker
 from asyncflow.cli.exits import Exit
 from asyncflow.cli.logs import daemon_logs
-from asyncflow.cli.options import Output, Where
+from asyncflow.cli.options import Embedded, Output, Site, Where
 from asyncflow.cli.reporting import Reporting
+from asyncflow.errors import RequestError
 
 
-def serve(where: Where, reporting: Reporting, log_format: str, metrics_port: int | None, output: Output) -> int:
+def serve(where: Where, site: Site, reporting: Reporting, log_format: str, output: Output) -> int:
     """The body of `asyncflow serve`."""
-    settings = replace(settings_with_broker(where, "serve", "`asyncflow run` needs none"), metrics_port=metrics_port)
-    settings = replace(settings, **reporting.given)
+    settings = settings_with_broker(where, "serve", "`asyncflow run` needs none")
+    settings = replace(settings, metrics_port=site.metrics_port, **reporting.given)
     with daemon_logs(log_format, output):
-        in_loop(lambda: app.serve(settings))
+        in_loop(lambda: app.serve(settings, http=_http(site) if site.http else None))
     return Exit.OK
+
+
+def dev(where: Where, embedded: Embedded, site: Site, output: Output) -> int:
+    """The body of `asyncflow dev`."""
+    settings = settings_of(where, embedded)
+    if settings.broker_url:
+        raise RequestError(
+            "dev brings a broker of its own; leave ASYNCFLOW_BROKER_URL, or use `asyncflow serve --http`"
+        )
+
+    async def main() -> None:
+        with anyio.open_signal_receiver(signal.SIGTERM, signal.SIGINT) as signals:
+            async with app.connecting(settings) as client, app.serving_http(settings, _http(site), client) as url:
+                if not output.quiet:
+                    click.echo(f"asyncflow is at {url}  (Ctrl-C ends it)", err=True)
+                async for _ in signals:
+                    return
+
+    with daemon_logs("plain", output):
+        in_loop(main)
+    return Exit.OK
+
+
+def _http(site: Site) -> app.Http:
+    return app.Http(address=site.http, hosts=site.http_host)

@@ -1,0 +1,66 @@
+"""Flows: their names, what they take, their drawings."""
+
+from __future__ import annotations
+
+from starlette.responses import Response
+
+from asyncflow import drawing
+from asyncflow.errors import UnknownFlowError
+from asyncflow.model.flow import Flow, SubFlow
+from asyncflow.model.names import FlowName, Json
+from asyncflow.web.answers import answer
+from asyncflow.web.endpoint import Call
+from asyncflow.web.site import Site
+
+DRAWING_MEDIA = {
+    "svg": "image/svg+xml",
+    "png": "image/png",
+    "json": "application/json",
+    "dot": "text/vnd.graphviz",
+    "mermaid": "text/plain",
+}
+_ALONE = {"Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'; sandbox"}
+"""A drawing that is opened by itself may use its own style, and nothing else."""
+
+
+async def list_flows(site: Site, call: Call) -> Response:
+    return answer({"flows": [_flow_json(flow) for flow in site.configuration.flows.values()]})
+
+
+async def show_flow(site: Site, call: Call) -> Response:
+    return answer({"flow": _flow_json(flow_of(site, call.path("flow")))})
+
+
+async def draw_flow(site: Site, call: Call) -> Response:
+    flow = flow_of(site, call.path("flow"))
+    expand = call.query["expand"]
+    if call.query["format"] == "svg":
+        return drawn(site.gallery.svg(flow.name, expand), "svg")
+    format = call.query["format"]
+    return drawn(drawing.draw(site.configuration, flow.name, format=format, expand=expand), format)
+
+
+def drawn(content: str | bytes, format: str) -> Response:
+    return Response(content, media_type=DRAWING_MEDIA[format], headers=_ALONE)
+
+
+def flow_of(site: Site, name: str) -> Flow:
+    """Raises UnknownFlowError."""
+    flow = site.configuration.flows.get(FlowName(name))
+    if flow is None:
+        raise UnknownFlowError(name, tuple(site.configuration.flows))
+    return flow
+
+
+def _flow_json(flow: Flow) -> Json:
+    return {
+        "name": flow.name,
+        "version": flow.version,
+        "nodes": [
+            {"name": node.name, "kind": "flow"}
+            if isinstance(node, SubFlow)
+            else {"name": node.name, "kind": "task", "queue": node.queue, "storage": node.storage}
+            for node in flow.nodes.values()
+        ],
+        "node_args_schema": flow.node_args_schema,
+    }

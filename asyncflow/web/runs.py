@@ -1,0 +1,120 @@
+"""Runs: start, list, show, wait, cancel, pause, resume, draw."""
+
+from __future__ import annotations
+
+import uuid
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from http import HTTPStatus
+from urllib.parse import quote
+
+from starlette.responses import Response
+
+from asyncflow import drawing
+from asyncflow.model.names import Json
+from asyncflow.web.answers import answer
+from asyncflow.web.endpoint import Call
+from asyncflow.web.flows import drawn, flow_of
+from asyncflow.web.site import Site
+
+_KEYS = uuid.UUID("5a3c9b0e-2f0b-5d8e-9f55-2f6f5e1c7a41")
+"""Run ids are made of idempotency keys under this namespace; it may never change."""
+
+_FIRST = ("running", "retrying", "failed", "cancelled", "succeeded", "reused")
+"""The state of a node with several instances is the first of these that one of them is in."""
+
+
+async def start_run(site: Site, call: Call) -> Response:
+    body = call.body
+    flow = flow_of(site, body["flow"])
+    key = call.request.headers.get("Idempotency-Key", "")
+    run = await site.client.start(
+        flow.name,
+        body.get("node_args"),
+        run_id=body.get("run_id") or (run_id_of(flow.name, key) if key else None),
+        labels=body.get("labels"),
+        only=body.get("only", ()),
+        follow_subflows=body.get("follow_subflows", False),
+        run_subsequent=body.get("run_subsequent", False),
+    )
+    where = {"Location": f"/api/runs/{quote(run.id, safe='')}"}
+    return answer({"run_id": run.id}, status=HTTPStatus.CREATED, headers=where)
+
+
+def run_id_of(flow: str, key: str) -> str:
+    """The same key for the same flow is the same run."""
+    return str(uuid.uuid5(_KEYS, f"{flow}\n{key}"))
+
+
+async def list_runs(site: Site, call: Call) -> Response:
+    query = call.query
+    runs = await site.client.list(flow=query["flow"], state=query["state"], limit=query["limit"])
+    return answer({"runs": runs})
+
+
+async def show_run(site: Site, call: Call) -> Response:
+    return answer({"run": (await site.client.run(call.path("run")).status()).report})
+
+
+async def wait_run(site: Site, call: Call) -> Response:
+    """The run when it is over, or as it is when the time is up."""
+    run = site.client.run((await site.client.run(call.path("run")).status()).run_id)
+    try:
+        outcome = await run.wait(call.query["timeout"])
+    except TimeoutError:
+        outcome = await run.status()
+    return answer({"run": outcome.report})
+
+
+async def cancel_run(site: Site, call: Call) -> Response:
+    run = await _one(site, call)
+    await site.client.run(run).cancel(call.body.get("reason", ""))
+    return answer({"run_id": run})
+
+
+async def pause_run(site: Site, call: Call) -> Response:
+    run = await _one(site, call)
+    await site.client.run(run).pause()
+    return answer({"run_id": run})
+
+
+async def resume_run(site: Site, call: Call) -> Response:
+    run = await _one(site, call)
+    await site.client.run(run).resume()
+    return answer({"run_id": run})
+
+
+async def _one(site: Site, call: Call) -> str:
+    """The whole id: what is changed must be one run. Raises UnknownRunError, AmbiguousRunError."""
+    return (await site.client.run(call.path("run")).status()).run_id
+
+
+async def draw_run(site: Site, call: Call) -> Response:
+    report = (await site.client.run(call.path("run")).status()).report
+    flow = flow_of(site, report["flow"])
+    expand, format = call.query["expand"], call.query["format"]
+    states = states_of(report["nodes"], deep=expand)
+    if format == "svg":
+        return drawn(site.gallery.svg(flow.name, expand, states), "svg")
+    return drawn(
+        drawing.draw(site.configuration, flow.name, format=format, expand=expand, states=states),
+        format,
+    )
+
+
+def states_of(nodes: Sequence[Mapping[str, Json]], *, deep: int = 0) -> Mapping[str, drawing.NodeState]:
+    """How the nodes of a report stand, by path; those in sub-flows too, so many sub-flows deep."""
+    counts: dict[str, Counter[str]] = {}
+    _count(nodes, "", deep, counts)
+    return {
+        path: drawing.NodeState(state=next(state for state in _FIRST if count[state]), counts=dict(count))
+        for path, count in counts.items()
+    }
+
+
+def _count(nodes: Sequence[Mapping[str, Json]], within: str, deep: int, counts: dict[str, Counter[str]]) -> None:
+    for node in nodes:
+        path = f"{within}{node['name']}"
+        counts.setdefault(path, Counter())[node["state"]] += 1
+        if deep > 0 and node.get("nodes"):
+            _count(node["nodes"], f"{path}/", deep - 1, counts)

@@ -1,0 +1,112 @@
+"""JSON Schemas of what the HTTP API takes and answers."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Any
+
+from asyncflow.model.names import Json
+from asyncflow.model.run import Status
+
+
+def _object(properties: Mapping[str, Any], *required: str, more: bool = False) -> dict[str, Any]:
+    schema: dict[str, Any] = {"type": "object", "properties": dict(properties)}
+    if required:
+        schema["required"] = list(required)
+    if not more:
+        schema["additionalProperties"] = False
+    return schema
+
+
+def _answer(**properties: Any) -> dict[str, Any]:
+    """Answers may get more members in later versions."""
+    return {**_object(properties, *properties, more=True)}
+
+
+def _ref(name: str) -> dict[str, str]:
+    return {"$ref": f"#/components/schemas/{name}"}
+
+
+def _list(items: Json) -> dict[str, Any]:
+    return {"type": "array", "items": items}
+
+
+_TEXT = {"type": "string"}
+_NAME = {"type": "string", "minLength": 1, "maxLength": 200}
+_TIME = {"type": ["string", "null"], "format": "date-time"}
+_STATE = {"enum": [status.value for status in Status]}
+_ERROR = {"oneOf": [{"type": "null"}, _ref("TaskError")]}
+_LABELS = {"type": "object", "additionalProperties": _TEXT}
+
+START = _object(
+    {
+        "flow": {**_NAME, "description": "The flow to start."},
+        "node_args": {"description": "The flow's arguments: any JSON that its `node_args_schema` takes."},
+        "run_id": {**_NAME, "description": "The run's id; the same id again is the same run. Drawn if not given."},
+        "labels": {**_LABELS, "description": "Marks of the run, by name."},
+        "only": {**_list(_NAME), "description": "Run what leads to these tasks, no more."},
+        "follow_subflows": {"type": "boolean", "description": "With `only`: look for the tasks in sub-flows too."},
+        "run_subsequent": {"type": "boolean", "description": "With `only`: run what follows the tasks too."},
+    },
+    "flow",
+)
+CANCEL = _object({"reason": {**_TEXT, "maxLength": 1000, "description": "Why; kept with the run."}})
+
+_HEADER = {
+    "run_id": _TEXT,
+    "flow": _TEXT,
+    "state": _STATE,
+    "root_id": _TEXT,
+    "started_at": _TIME,
+    "ended_at": _TIME,
+    "error": _ERROR,
+    "labels": _LABELS,
+}
+
+SCHEMAS: Mapping[str, Json] = MappingProxyType(
+    {
+        "Error": _answer(error=_answer(type=_TEXT, message=_TEXT)),
+        "TaskError": _answer(type=_TEXT, message=_TEXT, module=_TEXT, traceback=_TEXT),
+        "Flow": _answer(
+            name=_TEXT,
+            version=_TEXT,
+            nodes=_list(_object({"name": _TEXT, "kind": {"enum": ["task", "flow"]}}, "name", "kind", more=True)),
+            node_args_schema={},
+        ),
+        "Node": _object(
+            {
+                "id": _TEXT,
+                "name": _TEXT,
+                "kind": {"enum": ["task", "flow"]},
+                "state": {"enum": ["running", "retrying", "succeeded", "failed", "cancelled", "reused"]},
+                "attempt": {"type": "integer", "minimum": 1},
+                "started_at": _TIME,
+                "ended_at": _TIME,
+                "result": {"description": "The result, where the dispatcher keeps it."},
+                "error": _ERROR,
+                "parent": {},
+                "handled": {"type": "boolean", "description": "A fallback took care of its failure."},
+                "fallback": {"type": "boolean", "description": "A fallback started it."},
+                "nodes": {**_list(_ref("Node")), "description": "Of a sub-flow."},
+            },
+            "id",
+            "name",
+            "kind",
+            "state",
+            more=True,
+        ),
+        "RunSummary": _answer(**_HEADER),
+        "Run": _answer(**_HEADER, attempt={"type": "integer"}, node_args={}, nodes=_list(_ref("Node"))),
+        "FlowAnswer": _answer(flow=_ref("Flow")),
+        "FlowsAnswer": _answer(flows=_list(_ref("Flow"))),
+        "RunAnswer": _answer(run=_ref("Run")),
+        "RunsAnswer": _answer(runs=_list(_ref("RunSummary"))),
+        "RunIdAnswer": _answer(run_id=_TEXT),
+        "StatusAnswer": _object({"status": _TEXT, "message": _TEXT}, "status", more=True),
+        "Document": {"type": "object"},
+        "TokensAnswer": _answer(
+            tokens=_list(_answer(id=_TEXT, name=_TEXT, scope={"enum": ["read", "run", "admin"]}, created_at=_TEXT))
+        ),
+    }
+)

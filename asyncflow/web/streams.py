@@ -1,0 +1,119 @@
+"""Streams of changes, as server-sent events: a run's, and the list's.
+
+Every stream begins with how things are, so a client that comes back needs no place to go on from.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from typing import TypeAlias
+
+import anyio
+from starlette.responses import Response
+from starlette.types import Receive, Scope, Send
+
+from asyncflow.errors import AsyncflowError
+from asyncflow.model.names import Json
+from asyncflow.web.answers import strict_json
+from asyncflow.web.endpoint import Call
+from asyncflow.web.site import Site
+
+Emit: TypeAlias = Callable[[str, Json], Awaitable[None]]
+
+EVENT_STREAM = "text/event-stream"
+_HEADERS = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
+
+
+async def follow_run(site: Site, call: Call) -> Response:
+    """`run`: the whole report; `changes`: what was committed since; `end`: the report of a run that is over."""
+    run_id = (await site.client.run(call.path("run")).status()).run_id
+
+    async def produce(emit: Emit) -> None:
+        while not await _conversation(site, run_id, emit):
+            pass
+
+    return EventStream(site, produce)
+
+
+async def _conversation(site: Site, run_id: str, emit: Emit) -> bool:
+    """Until the run is over, or nothing was heard for long; whether it is over."""
+    with anyio.CancelScope(deadline=anyio.current_time() + site.timing.reminder) as scope:
+        async with site.client.run(run_id).changes() as answers:
+            async for message in answers:
+                scope.deadline = anyio.current_time() + site.timing.reminder
+                over = bool(message.get("ended"))
+                await emit("end" if over else "run" if "run" in message else "changes", message)
+                if over:
+                    return True
+    return False
+
+
+async def follow_runs(site: Site, call: Call) -> Response:
+    """`runs`: the list, whenever it is another."""
+    query = call.query
+    first = await site.client.list(flow=query["flow"], state=query["state"], limit=query["limit"])
+
+    async def produce(emit: Emit) -> None:
+        runs = first
+        while True:
+            await emit("runs", {"runs": runs})
+            seen = runs
+            while runs == seen:
+                await anyio.sleep(site.timing.look)
+                runs = await site.client.list(flow=query["flow"], state=query["state"], limit=query["limit"])
+
+    return EventStream(site, produce)
+
+
+class EventStream(Response):
+    """Ends when the producer does, the client leaves, or the server closes; a heartbeat shows that it is alive."""
+
+    media_type = EVENT_STREAM
+
+    def __init__(self, site: Site, produce: Callable[[Emit], Awaitable[None]]) -> None:
+        super().__init__(headers=_HEADERS)
+        del self.headers["content-length"]
+        self._site = site
+        self._produce = produce
+        self._sending = anyio.Lock()
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        await send({"type": "http.response.start", "status": self.status_code, "headers": self.raw_headers})
+        self._site.meters.stream(1)
+        try:
+            async with anyio.create_task_group() as group:
+
+                async def until(over: Callable[[], Awaitable[None]]) -> None:
+                    await over()
+                    group.cancel_scope.cancel()
+
+                group.start_soon(until, lambda: _left(receive))
+                group.start_soon(until, self._site.closing.wait)
+                group.start_soon(self._beat, send)
+                group.start_soon(until, lambda: self._tell(send))
+        finally:
+            self._site.meters.stream(-1)
+        await send({"type": "http.response.body", "body": b"", "more_body": False})
+
+    async def _tell(self, send: Send) -> None:
+        async def emit(event: str, content: Json) -> None:
+            await self._write(send, b"event: %s\ndata: %s\n\n" % (event.encode(), strict_json(content)))
+
+        try:
+            await self._produce(emit)
+        except AsyncflowError as exc:  # the answer has begun: its status can be no other any more
+            await emit("error", {"error": {"type": type(exc).__name__, "message": str(exc)}})
+
+    async def _beat(self, send: Send) -> None:
+        while True:
+            await self._write(send, b": alive\n\n")
+            await anyio.sleep(self._site.timing.heartbeat)
+
+    async def _write(self, send: Send, text: bytes) -> None:
+        async with self._sending:
+            await send({"type": "http.response.body", "body": text, "more_body": True})
+
+
+async def _left(receive: Receive) -> None:
+    while (await receive())["type"] != "http.disconnect":
+        pass

@@ -1,0 +1,189 @@
+"""Every endpoint. Routes, checks of requests and the OpenAPI document all come from this table."""
+
+from __future__ import annotations
+
+from asyncflow.drawing import FORMATS
+from asyncflow.model.run import Status
+from asyncflow.web import flows, health, runs, schemas, streams, token_desk
+from asyncflow.web.endpoint import Endpoint, Parameter
+from asyncflow.web.streams import EVENT_STREAM
+from asyncflow.web.tokens import Scope
+
+_EXPAND = Parameter(name="expand", summary="How deep sub-flows are unfolded.", kind="integer", default=0, most=5)
+_DRAWING = (Parameter(name="format", summary="The format.", choices=FORMATS, default="svg"), _EXPAND)
+_DRAWING_MEDIA = tuple(flows.DRAWING_MEDIA.values())
+_FILTERS = (
+    Parameter(name="flow", summary="Only runs of this flow."),
+    Parameter(name="state", summary="Only runs in this state.", choices=tuple(status.value for status in Status)),
+    Parameter(name="limit", summary="At most so many.", kind="integer", default=100, least=1, most=1000),
+)
+_RUN = "/api/runs/{run}"
+
+ENDPOINTS: tuple[Endpoint, ...] = (
+    Endpoint(
+        method="GET",
+        path="/api/flows",
+        summary="List the flows.",
+        handler=flows.list_flows,
+        answer="FlowsAnswer",
+    ),
+    Endpoint(
+        method="GET",
+        path="/api/flows/{flow:path}/drawing",
+        summary="Draw a flow.",
+        handler=flows.draw_flow,
+        parameters=_DRAWING,
+        media=_DRAWING_MEDIA,
+        refusals=(404,),
+    ),
+    Endpoint(
+        method="GET",
+        path="/api/flows/{flow:path}",
+        summary="Show a flow, with the JSON Schema of its arguments.",
+        handler=flows.show_flow,
+        answer="FlowAnswer",
+        refusals=(404,),
+    ),
+    Endpoint(
+        method="POST",
+        path="/api/runs",
+        summary="Start a flow; answers when the start is durable.",
+        handler=runs.start_run,
+        scope=Scope.RUN,
+        headers=(Parameter(name="Idempotency-Key", summary="The same key again for a flow is the same run."),),
+        body=schemas.START,
+        answer="RunIdAnswer",
+        status=201,
+        refusals=(404, 422, 503),
+    ),
+    Endpoint(
+        method="GET",
+        path="/api/runs",
+        summary="List runs, newest first, without their nodes.",
+        handler=runs.list_runs,
+        parameters=_FILTERS,
+        answer="RunsAnswer",
+        refusals=(503,),
+    ),
+    Endpoint(
+        method="GET",
+        path="/api/runs/changes",
+        summary="Follow the list of runs: `runs` events, each with the whole list.",
+        handler=streams.follow_runs,
+        parameters=_FILTERS,
+        media=(EVENT_STREAM,),
+        refusals=(503,),
+    ),
+    Endpoint(
+        method="GET",
+        path=_RUN,
+        summary="Show a run with its nodes. A beginning of its id is enough, if it fits no other.",
+        handler=runs.show_run,
+        answer="RunAnswer",
+        refusals=(404, 409, 503),
+    ),
+    Endpoint(
+        method="GET",
+        path=f"{_RUN}/wait",
+        summary="Show a run when it is over, or when the time is up.",
+        handler=runs.wait_run,
+        parameters=(Parameter(name="timeout", summary="Seconds.", kind="integer", default=30, least=1, most=300),),
+        answer="RunAnswer",
+        refusals=(404, 409, 503),
+    ),
+    Endpoint(
+        method="GET",
+        path=f"{_RUN}/changes",
+        summary="Follow a run: `run` with all of it, `changes` with what was committed since, `end` when it is over.",
+        handler=streams.follow_run,
+        media=(EVENT_STREAM,),
+        refusals=(404, 409, 503),
+    ),
+    Endpoint(
+        method="GET",
+        path=f"{_RUN}/drawing",
+        summary="Draw a run: its flow, coloured by how its nodes stand.",
+        handler=runs.draw_run,
+        parameters=_DRAWING,
+        media=_DRAWING_MEDIA,
+        refusals=(404, 409, 503),
+    ),
+    Endpoint(
+        method="POST",
+        path=f"{_RUN}/cancel",
+        summary="Cancel a run with its sub-flows; answers when that is durable.",
+        handler=runs.cancel_run,
+        scope=Scope.RUN,
+        body=schemas.CANCEL,
+        answer="RunIdAnswer",
+        refusals=(404, 409, 503),
+    ),
+    Endpoint(
+        method="POST",
+        path=f"{_RUN}/pause",
+        summary="Pause a run: what is under way goes on, nothing new starts.",
+        handler=runs.pause_run,
+        scope=Scope.RUN,
+        answer="RunIdAnswer",
+        refusals=(404, 409, 503),
+    ),
+    Endpoint(
+        method="POST",
+        path=f"{_RUN}/resume",
+        summary="Go on with a paused run.",
+        handler=runs.resume_run,
+        scope=Scope.RUN,
+        answer="RunIdAnswer",
+        refusals=(404, 409, 503),
+    ),
+    Endpoint(
+        method="GET",
+        path="/api/tokens",
+        summary="List the tokens; the tokens themselves are not kept anywhere.",
+        handler=token_desk.list_tokens,
+        scope=Scope.ADMIN,
+        answer="TokensAnswer",
+    ),
+    Endpoint(
+        method="DELETE",
+        path="/api/tokens/{token}",
+        summary="Revoke a token by its id.",
+        handler=token_desk.revoke_token,
+        scope=Scope.ADMIN,
+        answer="TokensAnswer",
+        refusals=(404,),
+    ),
+    Endpoint(
+        method="GET",
+        path="/api/openapi.json",
+        summary="This document.",
+        handler=health.openapi,
+        scope=None,
+        answer="Document",
+    ),
+    Endpoint(
+        method="GET",
+        path="/healthz",
+        summary="Whether this process serves.",
+        handler=health.healthz,
+        scope=None,
+        answer="StatusAnswer",
+    ),
+    Endpoint(
+        method="GET",
+        path="/readyz",
+        summary="Whether a dispatcher answers.",
+        handler=health.readyz,
+        scope=None,
+        answer="StatusAnswer",
+        refusals=(503,),
+    ),
+    Endpoint(
+        method="GET",
+        path="/metrics",
+        summary="What was counted, for Prometheus.",
+        handler=health.metrics,
+        media=("text/plain",),
+        refusals=(404,),
+    ),
+)

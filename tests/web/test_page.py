@@ -1,0 +1,225 @@
+"""The page in a real browser: headless Chromium, at two widths, in two themes. Its pictures stay in build/page."""
+
+from __future__ import annotations
+
+import re
+import shutil
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import httpx
+import pytest
+
+from asyncflow.web.tokens import Scope, TokenFile
+from tests.web.restaurant import SCRIPT, Restaurant, tokens_in
+from tests.web.test_runs import start
+
+playwright = pytest.importorskip("playwright.async_api", reason="pip install playwright")
+CHROMIUM = shutil.which("chromium")
+pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="apt-get install chromium")
+PICTURES = Path(__file__).parents[2] / "build" / "page"
+
+LOOKS = [(width, theme) for width in (1280, 400) for theme in ("light", "dark")]
+
+
+@dataclass(frozen=True)
+class Visit:
+    """A page, and everything that it should not have done."""
+
+    page: playwright.Page
+    url: str
+    troubles: list[str] = field(default_factory=list)
+
+    def watch(self) -> None:
+        page, home = self.page, urlsplit(self.url).netloc
+        page.set_default_timeout(10_000)
+        page.on("pageerror", lambda error: self.troubles.append(str(error)))
+        page.on("dialog", lambda dialog: self.troubles.append(f"a script has run: {dialog.message}"))
+        page.on("console", lambda said: said.type in {"error", "warning"} and self.troubles.append(said.text))
+        page.on("request", lambda one: urlsplit(one.url).netloc != home and self.troubles.append(one.url))
+
+    async def open(self, path: str) -> None:
+        await self.page.goto(f"{self.url}{path}")
+
+    def expect(self, selector: str) -> playwright.LocatorAssertions:
+        return playwright.expect(self.page.locator(selector).first)
+
+    async def picture(self, name: str) -> None:
+        """Keep how it looks; nothing may be wider than the window."""
+        PICTURES.mkdir(parents=True, exist_ok=True)
+        size, theme = await self.page.evaluate(
+            "[innerWidth, matchMedia('(prefers-color-scheme: dark)').matches ? 'dark' : 'light']"
+        )
+        await self.page.screenshot(path=PICTURES / f"{name}-{size}-{theme}.png", full_page=True)
+        assert await self.page.evaluate("document.documentElement.scrollWidth <= innerWidth"), name
+
+
+@pytest.fixture(scope="module")
+async def browser() -> AsyncIterator[playwright.Browser]:
+    """It takes seconds to start: one for all tests, which get a profile of their own each."""
+    async with playwright.async_playwright() as driver:
+        started = await driver.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+        yield started
+        await started.close()
+
+
+@dataclass(frozen=True)
+class Reader:
+    """Who visits."""
+
+    browser: playwright.Browser
+    restaurant: Restaurant
+
+    @asynccontextmanager
+    async def visit(
+        self, width: int = 1280, theme: str = "light", tokens: TokenFile | None = None
+    ) -> AsyncIterator[Visit]:
+        async with self.restaurant.served(tokens) as asked:
+            page = await self.browser.new_page(viewport={"width": width, "height": 900}, color_scheme=theme)
+            visited = Visit(page, str(asked.base_url))
+            visited.watch()
+            try:
+                yield visited
+            finally:
+                await page.context.close()
+        assert visited.troubles == []
+
+
+@pytest.fixture
+def reader(browser: playwright.Browser, restaurant: Restaurant) -> Reader:
+    return Reader(browser, restaurant)
+
+
+@pytest.mark.parametrize(("width", "theme"), LOOKS)
+async def test_a_run_is_started_from_its_form_and_turns_green_live(
+    reader: Reader, restaurant: Restaurant, width: int, theme: str
+) -> None:
+    async with reader.visit(width, theme) as here:
+        await here.open("#/flows/dinner")
+        await here.page.fill("#arg-guests", "4")
+        await here.picture("flow")
+        await here.page.keyboard.press("Enter")
+        await here.expect("[data-node=Cook].state-running").to_be_visible()
+        await here.expect("#live[data-state=live]").to_be_visible()
+        await here.picture("running")
+        restaurant.broker.serve()
+        await here.expect("[data-node=Cook].state-succeeded").to_be_visible()
+        await here.expect(".title .badge.succeeded").to_be_visible()
+        await here.page.locator("[data-node=Cook]").focus()
+        await here.page.keyboard.press("Enter")
+        await here.expect(".detail pre").to_have_text("cooked")
+        await here.picture("succeeded")
+        await here.page.reload()
+        await here.expect(".title .badge.succeeded").to_be_visible()
+
+
+@pytest.mark.parametrize(("width", "theme"), LOOKS)
+async def test_a_failure_is_followed_from_the_list_to_its_exception(
+    reader: Reader, restaurant: Restaurant, width: int, theme: str
+) -> None:
+    async with restaurant.asked() as asked:
+        await _failed(asked)
+        await start(asked)
+    async with reader.visit(width, theme) as here:
+        await here.open("#/")
+        await here.expect("tr:has-text('fire')").to_be_visible()
+        await here.picture("runs")
+        await here.page.click(".chip.failed")
+        await here.expect("tbody tr").to_contain_text(SCRIPT)
+        assert await here.page.locator("tbody tr").count() == 1
+        await here.page.click("tbody td.id a")
+        await here.expect(".notice.failed").to_contain_text(SCRIPT)
+        await here.page.click("[data-node=Burn]")
+        await here.expect(".detail .error").to_contain_text(f"ValueError: {SCRIPT}")
+        await here.page.click(".detail .error summary")
+        await here.expect(".detail .error pre").to_contain_text("Traceback")
+        await here.picture("failed")
+
+
+async def test_a_run_is_paused_resumed_and_cancelled(reader: Reader, restaurant: Restaurant) -> None:
+    async with restaurant.asked() as asked:
+        run_id = await start(asked)
+    async with reader.visit() as here:
+        await here.open(f"#/runs/{run_id}")
+        for button, state in (("Pause", "paused"), ("Resume", "running"), ("Cancel", "cancelled")):
+            await here.page.click(f"button:text-is('{button}')")
+            await here.expect(f".title .badge.{state}").to_be_visible()
+        await here.expect("button:text-is('Start again')").to_be_visible()
+
+
+async def test_the_list_shows_new_runs_by_itself_and_is_searched(reader: Reader, restaurant: Restaurant) -> None:
+    async with reader.visit() as here, restaurant.asked() as asked:
+        await here.open("#/")
+        await here.expect(".empty").to_contain_text("Nothing has run yet")
+        await start(asked, labels={"who": "ada"})
+        await start(asked, "party")
+        await here.expect("tr:has-text('party')").to_be_visible()
+        await here.page.fill("#text", "ada")
+        await here.expect("tr:has-text('party')").to_have_count(0)
+        await here.expect("tr:has-text('who=ada')").to_be_visible()
+
+
+async def test_what_the_server_refuses_is_told_in_the_form(reader: Reader) -> None:
+    async with reader.visit() as here:
+        await here.open("#/flows/dinner")
+        await here.page.locator("form").evaluate("form => { form.noValidate = true; }")
+        await here.page.click("button:text-is('Start dinner')")
+        await here.expect("form .notice").to_contain_text("guests")
+        here.troubles[:] = [one for one in here.troubles if "422" not in one]  # browsers log every refusal
+
+
+async def test_a_server_that_is_gone_is_seen(reader: Reader, restaurant: Restaurant) -> None:
+    async with restaurant.asked() as asked:
+        run_id = await start(asked)
+    async with reader.visit() as here:
+        await here.open(f"#/runs/{run_id}")
+        await here.expect("#live[data-state=live]").to_be_visible()
+        await here.page.route("**/changes*", lambda route: route.abort())
+        await here.page.evaluate("location.hash = '#/'")
+        await here.expect("#live[data-state=stale]").to_contain_text("stale")
+        here.troubles[:] = [one for one in here.troubles if "ERR_FAILED" not in one]
+
+
+async def test_a_fan_out_is_one_row(reader: Reader, restaurant: Restaurant) -> None:
+    async with restaurant.asked() as asked:
+        run_id = await start(asked, "banquet")
+        await asked.get(f"/api/runs/{run_id}/wait")
+    async with reader.visit() as here:
+        await here.open(f"#/runs/{run_id}")
+        await here.expect(".timeline .row:has-text('300')").to_be_visible()
+        assert await here.page.locator(".timeline .row").count() == 1
+        await here.page.click(".timeline .name")
+        await here.expect(".detail").to_contain_text("300 instances; 50 are shown")
+        await here.picture("banquet")
+
+
+def test_the_files_of_the_page_name_no_other_host() -> None:
+    static = Path(__file__).parents[2] / "asyncflow" / "web" / "static"
+    found = {
+        (file.name, address)
+        for file in static.iterdir()
+        for address in re.findall(r"\w+://[^\s\"'`]+", file.read_text("utf-8"))
+    }
+    assert found == {("icon.svg", "http://www.w3.org/2000/svg")}  # a name of XML, which nobody asks
+
+
+async def test_a_token_is_asked_for_where_it_is_demanded(reader: Reader, tmp_path: Path) -> None:
+    tokens = tokens_in(tmp_path)
+    _, token = tokens.create(Scope.READ)
+    async with reader.visit(tokens=tokens) as here:
+        await here.open("#/")
+        await here.page.fill("dialog input", "wrong")
+        await here.page.click("dialog button")
+        await here.expect("dialog:has-text('not valid')").to_be_visible()
+        await here.page.fill("dialog input", token)
+        await here.page.click("dialog button")
+        await here.expect(".empty").to_contain_text("Nothing has run yet")
+        here.troubles[:] = [one for one in here.troubles if "401" not in one]
+
+
+async def _failed(asked: httpx.AsyncClient) -> None:
+    run_id = await start(asked, "fire")
+    await asked.get(f"/api/runs/{run_id}/wait")
