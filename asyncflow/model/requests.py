@@ -137,9 +137,35 @@ def decode_request(body: bytes) -> Request:
         if "tasks" in members:
             members["tasks"] = tuple(members["tasks"])
         request: Request = _REQUESTS[raw["verb"]](**members)
+        _check_members(request)
     except (ValueError, KeyError, TypeError) as exc:
         raise errors.RequestError(f"not a request that this dispatcher knows: {exc!r}") from exc
     return request
+
+
+_KINDS: Mapping[str, type[Any] | tuple[type[Any], ...]] = {
+    "run_id": str,
+    "flow": (str, type(None)),
+    "labels": Mapping,
+    "tasks": tuple,
+    "follow_subflows": bool,
+    "run_subsequent": bool,
+    "state": (str, type(None)),
+    "limit": int,
+    "reason": str,
+}
+
+
+def _check_members(request: Request) -> None:
+    """Raises TypeError. What a member holds is used as a key, and must be what it says."""
+    for name, kind in _KINDS.items():
+        member = getattr(request, name, None)
+        if hasattr(request, name) and not isinstance(member, kind):
+            raise TypeError(f"{name} is {member!r}")
+        if isinstance(member, tuple | Mapping):
+            texts = member.values() if isinstance(member, Mapping) else member
+            if not all(isinstance(text, str) for text in texts):
+                raise TypeError(f"{name} holds more than texts")
 
 
 def encode_refusal(error: errors.AsyncflowError) -> bytes:
