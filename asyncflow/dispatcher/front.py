@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -31,6 +32,8 @@ from asyncflow.model.flow import Configuration, Flow, Selective
 from asyncflow.model.names import FlowName, Json, NodeName, RunId, TaskId
 from asyncflow.model.run import Selection, Status
 from asyncflow.ports import Broker, Clock, Delivery, Message, Published, RunFilter, RunHeader, Store
+
+_log = logging.getLogger("asyncflow.front")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,7 +76,14 @@ class Front:
                 self._later(self._answer, request, send, delivery, ack)
 
     def _later(self, call: Callable[..., Any], *args: object) -> None:
-        self._desk.group.start_soon(call, *args)
+        self._desk.group.start_soon(self._guarded, call, *args)
+
+    async def _guarded(self, call: Callable[..., Any], *args: object) -> None:
+        """One client's request must not stop everything else, whatever it stumbles over."""
+        try:
+            await call(*args)
+        except Exception:  # noqa: BLE001  (a bug of ours; the client hears nothing, and asks again)
+            _log.exception("unanswerable: %s", args[0])
 
     async def _submit(self, request: _Change, send: Send, delivery: Delivery | None, ack: _Ack) -> None:
         """Hand the request to the decider, or to the dispatcher of its run, or refuse it."""
