@@ -12,6 +12,7 @@ import uuid
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from datetime import datetime
 from typing import TypeVar
 
 import anyio
@@ -155,10 +156,30 @@ class Client:
         return RunHandle(self, RunId(run_id))
 
     async def list(
-        self, *, flow: str | None = None, state: str | None = None, limit: int = 100
+        self,
+        *,
+        flow: str | None = None,
+        state: str | None = None,
+        labels: Mapping[str, str] | None = None,
+        since: datetime | float | None = None,
+        until: datetime | float | None = None,
+        search: str = "",
+        limit: int = 100,
     ) -> Sequence[Mapping[str, Json]]:
-        """Runs, newest first, without their nodes."""
-        request = r.ListRuns(flow=FlowName(flow) if flow else None, state=state, limit=limit)
+        """Runs, newest first, without their nodes; those to which all that is given applies.
+
+        They started at `since` or later, and before `until`: with a time zone, or as seconds since the epoch. `search`
+        stands in the id, the flow, the error or the value of a label; A-Z and a-z are the same.
+        """
+        request = r.ListRuns(
+            flow=FlowName(flow) if flow else None,
+            state=state,
+            labels=labels or {},
+            since=_seconds(since),
+            until=_seconds(until),
+            search=search,
+            limit=limit,
+        )
         runs: Sequence[Mapping[str, Json]] = (await self.ask(request))["runs"]
         return runs
 
@@ -232,6 +253,10 @@ def run_flow(flow: str, node_args: Json = None, *, url: str = "", namespace: str
             return (await client.start(flow, node_args)).id
 
     return StartedRun(url, namespace, anyio.run(start))
+
+
+def _seconds(moment: datetime | float | None) -> float | None:
+    return moment.timestamp() if isinstance(moment, datetime) else moment
 
 
 def _checked(node_args: Json) -> Json:

@@ -19,6 +19,7 @@ from asyncflow.model.flow import Task
 from asyncflow.model.names import FlowName, Json, NodeName, RunId, TaskId
 from asyncflow.model.requests import Request
 from asyncflow.model.run import ParentNode, Status, TaskError
+from asyncflow.model.run_filter import RunFilter
 from asyncflow.model.snapshot import Snapshot
 
 # --- Broker -----------------------------------------------------------------------------------------------------------
@@ -256,18 +257,6 @@ class Batch:
     def is_empty(self) -> bool:
         changes = (self.advances, self.attempts, self.verdicts, self.timers, self.timers_done, self.snapshots)
         return not any(changes)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RunFilter:
-    """Which runs to list, newest first. `prefix` begins the run id. Children are left out unless asked for."""
-
-    flow: FlowName | None = None
-    root_id: RunId | None = None
-    status: Status | None = None
-    prefix: str = ""
-    children: bool = False
-    limit: int = 100
 
 
 class Store(Protocol):

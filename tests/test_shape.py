@@ -21,6 +21,7 @@ TABLES: frozenset[str] = frozenset()
 # Functions that mirror a foreign signature. "compat/asyncflow_celery/worker.py:FlowTask.__init__"
 FOREIGN_SIGNATURES: frozenset[str] = frozenset(
     {
+        "asyncflow/client.py:Client.list",
         "asyncflow/client.py:Client.start",  # a keyword for each thing that a start can say
     }
 )

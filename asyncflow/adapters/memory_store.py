@@ -12,15 +12,16 @@ from typing import Self, TypeAlias
 
 from asyncflow.adapters import exported
 from asyncflow.adapters.memory_leases import MemoryLeases
-from asyncflow.adapters.rows import Row, envelope
+from asyncflow.adapters.rows import Row, envelope, folded
 from asyncflow.errors import FencedError, StoreError
 from asyncflow.model import journal, jsontext
 from asyncflow.model.commands import SetTimer
 from asyncflow.model.events import TimerKind
 from asyncflow.model.finding import Finding
 from asyncflow.model.names import FlowName, RunId, TaskId
+from asyncflow.model.run_filter import RunFilter
 from asyncflow.model.snapshot import Snapshot
-from asyncflow.ports import Advance, Attempt, Batch, Entry, Lease, Outstanding, RunFilter, RunHeader, Tail, Verdict
+from asyncflow.ports import Advance, Attempt, Batch, Entry, Lease, Outstanding, RunHeader, Tail, Verdict
 
 _TimerKey: TypeAlias = tuple[RunId, TimerKind, TaskId | None, int]
 
@@ -280,4 +281,15 @@ def _fits(header: RunHeader, which: RunFilter) -> bool:
         and which.flow in (None, header.flow)
         and which.status in (None, header.status)
         and header.run_id.startswith(which.prefix)
+        and which.labels.items() <= header.labels.items()
+        and (which.since is None or header.started_at >= which.since)
+        and (which.until is None or header.started_at < which.until)
+        and _says(header, folded(which.text))
     )
+
+
+def _says(header: RunHeader, text: str) -> bool:
+    said = [header.run_id, header.flow, *header.labels.values()]
+    if header.error is not None:
+        said.append(f"{header.error.type}: {header.error.message}")
+    return any(text in folded(one) for one in said)

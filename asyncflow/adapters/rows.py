@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import string
 from collections.abc import Collection
 from dataclasses import dataclass, field, fields
 from typing import Any, TypeAlias
@@ -9,7 +10,8 @@ from typing import Any, TypeAlias
 from asyncflow.model import journal, jsontext
 from asyncflow.model.names import Json, TaskId
 from asyncflow.model.run import ParentNode, Status, TaskError
-from asyncflow.ports import Attempt, Batch, Message, RunFilter, RunHeader
+from asyncflow.model.run_filter import RunFilter
+from asyncflow.ports import Attempt, Batch, Message, RunHeader
 
 Row: TypeAlias = tuple[Any, ...]
 
@@ -21,6 +23,8 @@ HEADER_COLUMNS = (
 ATTEMPT_COLUMNS = "task_id, run_id, task, due, envelope, body"
 """In the order that `to_attempt` takes them."""
 
+_FOLD = {ord(letter): letter.lower() for letter in string.ascii_uppercase}
+
 _BEYOND_EVERY_ID = "\U0010ffff"
 
 _DEFAULTS = tuple(
@@ -28,6 +32,14 @@ _DEFAULTS = tuple(
     for one in fields(Message)
     if one.name not in ("routing_key", "body")
 )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Texts:
+    """How a database searches: whether a text, the braces, contains a value; and what people read of an error."""
+
+    contains: str
+    error: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -98,10 +110,10 @@ def to_attempt(row: Row) -> Attempt:
     return Attempt(id=task_id, run_id=run_id, task=task, due=due, message=message)
 
 
-def of_filter(which: RunFilter) -> tuple[str, list[str]]:
+def of_filter(which: RunFilter, texts: Texts) -> tuple[str, list[Any]]:
     """A condition with its values, each a question mark."""
     conditions = ["TRUE"]
-    values: list[str] = []
+    values: list[Any] = []
     if not which.children:
         conditions.append("parent_run IS NULL")
     if which.root_id is not None:
@@ -116,7 +128,26 @@ def of_filter(which: RunFilter) -> tuple[str, list[str]]:
     if which.prefix:
         conditions.append("run_id >= ? AND run_id < ?")
         values += [which.prefix, which.prefix + _BEYOND_EVERY_ID]
+    for name, value in which.labels.items():
+        conditions.append("run IN (SELECT run FROM labels WHERE name = ? AND value = ?)")
+        values += [name, value]
+    if which.since is not None:
+        conditions.append("started_at >= ?")
+        values.append(float(which.since))
+    if which.until is not None:
+        conditions.append("started_at < ?")
+        values.append(float(which.until))
+    if which.text:
+        searched = [texts.contains.format(text) for text in ("run_id", "flow", texts.error, "value")]
+        in_label = f"EXISTS (SELECT 1 FROM labels WHERE labels.run = runs.run AND {searched.pop()})"
+        conditions.append(f"({' OR '.join(searched)} OR {in_label})")
+        values += [folded(which.text)] * 4
     return " AND ".join(conditions), values
+
+
+def folded(text: str) -> str:
+    """Without regard to case, as every database does it by itself: A-Z only."""
+    return text.translate(_FOLD)
 
 
 def of_partitions(partitions: Collection[int] | None) -> bytes:

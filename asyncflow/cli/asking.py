@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 
 from asyncflow.client import Client
 from asyncflow.model.names import Json
+from asyncflow.model.requests import ListRuns
 
 
 class ByDispatcher:
@@ -17,5 +18,6 @@ class ByDispatcher:
     async def report(self, run: str) -> Mapping[str, Json]:
         return (await self._client.run(run).status()).report
 
-    async def list(self, flow: str | None, state: str | None, limit: int) -> Sequence[Mapping[str, Json]]:
-        return await self._client.list(flow=flow, state=state, limit=limit)
+    async def list(self, which: ListRuns) -> Sequence[Mapping[str, Json]]:
+        runs: Sequence[Mapping[str, Json]] = (await self._client.ask(which))["runs"]
+        return runs

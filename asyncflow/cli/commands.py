@@ -29,6 +29,7 @@ from asyncflow.cli.options import (
     site_options,
     store_options,
     where_options,
+    which_options,
     wish_options,
 )
 from asyncflow.cli.reporting import reporting_options
@@ -39,7 +40,6 @@ FLOW = click.argument("flow", shell_complete=FLOWS_OFFERED)
 RUN = click.argument("run", shell_complete=RUNS_OFFERED)
 RUNS = click.argument("runs", nargs=-1, required=True, metavar="RUN...", shell_complete=RUNS_OFFERED)
 
-STATES = ("running", "paused", "succeeded", "failed", "cancelled")
 FORMATS = ("full", "concise", "json", "github", "sarif")
 
 
@@ -102,14 +102,12 @@ def status() -> None:
 
 
 @asyncflow.command("list")
-@click.option("--flow", metavar="FLOW", help="Only runs of this flow.")
-@click.option("--state", type=click.Choice(STATES), help="Only runs in this state.")
-@click.option("--limit", type=click.IntRange(min=1), default=100, show_default=True, help="At most so many runs.")
+@which_options
 @read_options
 @output_options
 @later("asyncflow.cli.show:list_runs")
 def list_runs() -> None:
-    """List runs, newest first."""
+    """List runs, newest first: those to which all that is asked for applies."""
 
 
 @asyncflow.command()

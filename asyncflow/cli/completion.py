@@ -22,6 +22,7 @@ from asyncflow.cli.options import Where
 from asyncflow.cli.views import looking
 from asyncflow.errors import AsyncflowError
 from asyncflow.model.flow import Configuration
+from asyncflow.model.requests import ListRuns
 from asyncflow.predicates import BUILT_INS, SELINON_1_4
 
 _PATIENCE = 1.0
@@ -58,7 +59,7 @@ def runs(ctx: click.Context, incomplete: str) -> list[CompletionItem]:
         with anyio.move_on_after(_PATIENCE):
             where = Where(broker=ctx.params.get("broker") or "", store=ctx.params.get("store") or "")
             async with looking(where) as view:
-                for run in await view.list(None, None, _MOST_RUNS):
+                for run in await view.list(ListRuns(limit=_MOST_RUNS)):
                     seen[run["run_id"]] = f"{run['flow']} {run['state']}"
 
     with _quietly():

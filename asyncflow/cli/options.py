@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import shlex
+import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields
 from pathlib import Path
@@ -12,6 +13,8 @@ from typing import Any
 import click
 
 from asyncflow.cli.group import found, offers
+
+STATES = ("running", "paused", "succeeded", "failed", "cancelled")
 
 Decorator = Callable[[Callable[..., Any]], Callable[..., Any]]
 
@@ -35,6 +38,19 @@ class Wish:
     run_subsequent: bool = False
     label: Mapping[str, str] = field(default_factory=dict)
     run_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Which:
+    """Which runs to list."""
+
+    flow: str | None = None
+    state: str | None = None
+    label: Mapping[str, str] = field(default_factory=dict)
+    since: float | None = None
+    until: float | None = None
+    search: str = ""
+    limit: int = 100
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -151,6 +167,17 @@ def _seconds(ctx: click.Context, param: click.Parameter, given: str) -> float:
     return float(seconds)
 
 
+def _moment(ctx: click.Context, param: click.Parameter, given: str | None) -> float | None:
+    if given is None:
+        return None
+    moment: float | None = found("asyncflow.config.durations:moment_of")(given, time.time())
+    if moment is None:
+        raise click.BadParameter(
+            f"{given!r} is no time: write how long ago, such as 2h or 7d, or 2030-01-31T18:00", ctx=ctx, param=param
+        )
+    return moment
+
+
 CONFIG = click.option(
     "-c",
     "--config",
@@ -199,6 +226,28 @@ wish_options = gathered(
     click.option("--run-subsequent", is_flag=True, help="With --only: run what follows the tasks too."),
     click.option("--label", multiple=True, metavar="NAME=VALUE", callback=_pairs, help="Mark the run; repeatable."),
     click.option("--run-id", metavar="ID", help="Give the run its id; the same id again is the same run."),
+)
+which_options = gathered(
+    Which,
+    "which",
+    click.option(
+        "--flow",
+        metavar="FLOW",
+        shell_complete=offers("asyncflow.cli.completion:flows"),
+        help="Only runs of this flow.",
+    ),
+    click.option("--state", type=click.Choice(STATES), help="Only runs in this state."),
+    click.option(
+        "--label", multiple=True, metavar="NAME=VALUE", callback=_pairs, help="Only runs with this mark; repeatable."
+    ),
+    click.option(
+        "--since", metavar="TIME", callback=_moment, help="Started since then: 2h, 7d, 2030-01-31, 2030-01-31T18:00."
+    ),
+    click.option("--until", metavar="TIME", callback=_moment, help="Started before then."),
+    click.option(
+        "--search", default="", metavar="TEXT", help="With this in the id, the flow, the error or a label's value."
+    ),
+    click.option("--limit", type=click.IntRange(min=1), default=100, show_default=True, help="At most so many runs."),
 )
 embedded_options = gathered(
     Embedded,

@@ -14,11 +14,12 @@ from asyncflow.cli.console import data_console, print_json, talk_console
 from asyncflow.cli.environment import in_loop
 from asyncflow.cli.exits import Exit
 from asyncflow.cli.logs import logs_on
-from asyncflow.cli.options import Output, Where
+from asyncflow.cli.options import Output, Where, Which
 from asyncflow.cli.tree import drawn, mark, rows_of
 from asyncflow.cli.views import looking
 from asyncflow.cli.words import duration, of_error, one_line, printable, short
-from asyncflow.model.names import Json
+from asyncflow.model.names import FlowName, Json
+from asyncflow.model.requests import ListRuns
 
 
 def status(run: str, where: Where, output: Output) -> int:
@@ -37,12 +38,21 @@ def status(run: str, where: Where, output: Output) -> int:
     return Exit.OK
 
 
-def list_runs(flow: str | None, state: str | None, limit: int, where: Where, output: Output) -> int:
+def list_runs(which: Which, where: Where, output: Output) -> int:
     """The body of `asyncflow list`."""
+    request = ListRuns(
+        flow=None if which.flow is None else FlowName(which.flow),
+        state=which.state,
+        labels=which.label,
+        since=which.since,
+        until=which.until,
+        search=which.search,
+        limit=which.limit,
+    )
 
     async def main() -> Sequence[Mapping[str, Json]]:
         async with looking(where) as view:
-            return await view.list(flow, state, limit)
+            return await view.list(request)
 
     with logs_on(talk_console(), output):
         runs = in_loop(main)

@@ -27,7 +27,8 @@ from asyncflow.errors import Severity, StoreError
 from asyncflow.model.finding import Finding
 from asyncflow.model.names import Json, RunId
 from asyncflow.model.run import Status
-from asyncflow.ports import RunFilter, Store
+from asyncflow.model.run_filter import RunFilter
+from asyncflow.ports import Store
 
 _REMOVED_AT_ONCE = 500
 """Runs in one transaction: others get their turn between two."""

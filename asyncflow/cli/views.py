@@ -11,18 +11,18 @@ from asyncflow.app.stores import open_store, sqlite_path
 from asyncflow.cli.environment import settings_of
 from asyncflow.cli.group import found
 from asyncflow.cli.options import Where
-from asyncflow.dispatcher.reports import find_run, header_as_json, run_as_json
+from asyncflow.dispatcher.reports import find_run, list_runs, run_as_json
 from asyncflow.errors import StoreError
 from asyncflow.model import jsontext
-from asyncflow.model.names import FlowName, Json, RunId, TaskId
-from asyncflow.model.run import Status
-from asyncflow.ports import RunFilter, Store
+from asyncflow.model.names import Json, RunId, TaskId
+from asyncflow.model.requests import ListRuns
+from asyncflow.ports import Store
 
 
 class View(Protocol):
     async def report(self, run: str) -> Mapping[str, Json]: ...
 
-    async def list(self, flow: str | None, state: str | None, limit: int) -> Sequence[Mapping[str, Json]]: ...
+    async def list(self, which: ListRuns) -> Sequence[Mapping[str, Json]]: ...
 
 
 @asynccontextmanager
@@ -52,11 +52,8 @@ class _InStore:
     async def report(self, run: str) -> Mapping[str, Json]:
         return await run_as_json(self._store, self._results, await find_run(self._store, RunId(run)))
 
-    async def list(self, flow: str | None, state: str | None, limit: int) -> Sequence[Mapping[str, Json]]:
-        which = RunFilter(
-            flow=None if flow is None else FlowName(flow), status=None if state is None else Status(state), limit=limit
-        )
-        return [header_as_json(header) for header in await self._store.headers(which)]
+    async def list(self, which: ListRuns) -> Sequence[Mapping[str, Json]]:
+        return await list_runs(self._store, which)
 
     async def _results(self, ids: Sequence[TaskId]) -> dict[TaskId, Json]:
         return {id: jsontext.loads(text) for id, text in (await self._store.results(ids)).items()}

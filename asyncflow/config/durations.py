@@ -1,9 +1,10 @@
-"""Seconds, from numbers and from durations such as 1h30m."""
+"""Seconds, from numbers and from durations such as 1h30m; moments, as long ago or by the calendar."""
 
 from __future__ import annotations
 
 import math
 import re
+from datetime import datetime
 
 from asyncflow.model.names import Json
 
@@ -21,3 +22,14 @@ def seconds_of(value: Json) -> float | None:
     if not isinstance(value, str) or not _WHOLE.fullmatch(value):
         return None
     return math.fsum(float(amount) * _UNITS[unit] for amount, unit in _PART.findall(value))
+
+
+def moment_of(text: str, now: float) -> float | None:
+    """Seconds since the epoch, of a duration ago or of ISO 8601, without a zone in local time; None for all else."""
+    ago = seconds_of(text)
+    if ago is not None:
+        return now - ago
+    try:
+        return datetime.fromisoformat(text).timestamp()
+    except (ValueError, OverflowError, OSError):
+        return None

@@ -14,13 +14,12 @@ import fastjsonschema
 from asyncflow.dispatcher.outbox import Waiting
 from asyncflow.dispatcher.place import Place
 from asyncflow.dispatcher.reader import ResultReader
-from asyncflow.dispatcher.reports import find_run, header_as_json, note_waiting, run_as_json
+from asyncflow.dispatcher.reports import find_run, list_runs, note_waiting, run_as_json
 from asyncflow.dispatcher.watchers import Send, Watcher, Watchers
 from asyncflow.dispatcher.work import Work
 from asyncflow.errors import (
     AsyncflowError,
     InvalidNodeArgsError,
-    RequestError,
     StoreError,
     UnknownFlowError,
     UnknownRunError,
@@ -30,8 +29,8 @@ from asyncflow.model import requests as r
 from asyncflow.model.events import CancelRequested, Event, PauseRequested, ResumeRequested, RunRequested
 from asyncflow.model.flow import Configuration, Flow, Selective
 from asyncflow.model.names import FlowName, Json, NodeName, RunId, TaskId
-from asyncflow.model.run import Selection, Status
-from asyncflow.ports import Broker, Clock, Delivery, Message, Published, RunFilter, RunHeader, Store
+from asyncflow.model.run import Selection
+from asyncflow.ports import Broker, Clock, Delivery, Message, Published, RunHeader, Store
 
 _log = logging.getLogger("asyncflow.front")
 
@@ -197,7 +196,7 @@ class Front:
                     run_id = await find_run(self._desk.store, request.run_id)
                     send(jsontext.dumps({"run": await self.run_as_json(run_id)}))
                 case r.ListRuns():
-                    send(jsontext.dumps({"runs": await self._list(request)}))
+                    send(jsontext.dumps({"runs": await list_runs(self._desk.store, request)}))
                 case r.WaitRun() | r.WatchRun():
                     await self._watch(request, send, delivery)
                 case r.Ping():
@@ -236,13 +235,6 @@ class Front:
         if header is None:
             raise UnknownRunError(run_id)
         return header
-
-    async def _list(self, request: r.ListRuns) -> list[dict[str, Json]]:
-        if request.state is not None and request.state not in {status.value for status in Status}:
-            raise RequestError(f"no run state is {request.state!r}; there are {', '.join(s.value for s in Status)}")
-        status = None if request.state is None else Status(request.state)
-        which = RunFilter(flow=request.flow, status=status, limit=request.limit)
-        return [header_as_json(header) for header in await self._desk.store.headers(which)]
 
     async def run_as_json(self, run_id: RunId) -> dict[str, Json]:
         """The run with its nodes, and the nodes of its sub-flows in them. Raises UnknownRunError, StoreError."""

@@ -6,11 +6,13 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from asyncflow.dispatcher.outbox import Waiting
-from asyncflow.errors import AmbiguousRunError, UnknownRunError
+from asyncflow.errors import AmbiguousRunError, RequestError, UnknownRunError
 from asyncflow.model.history import error_json, instant, run_json, view_of
 from asyncflow.model.names import Json, RunId, TaskId
-from asyncflow.model.run import NodeKind
-from asyncflow.ports import RunFilter, RunHeader, Store
+from asyncflow.model.requests import ListRuns
+from asyncflow.model.run import NodeKind, Status
+from asyncflow.model.run_filter import RunFilter
+from asyncflow.ports import RunHeader, Store
 
 
 async def find_run(store: Store, prefix: RunId) -> RunId:
@@ -56,7 +58,23 @@ def note_waiting(nodes: Iterable[dict[str, Json]], waiting: Mapping[TaskId, Wait
         note_waiting(node.get("nodes", ()), waiting)
 
 
-def header_as_json(header: RunHeader) -> dict[str, Json]:
+async def list_runs(store: Store, request: ListRuns) -> list[dict[str, Json]]:
+    """Runs without their nodes, newest first. Raises RequestError, StoreError."""
+    if request.state is not None and request.state not in {status.value for status in Status}:
+        raise RequestError(f"no run state is {request.state!r}; there are {', '.join(s.value for s in Status)}")
+    which = RunFilter(
+        flow=request.flow,
+        status=None if request.state is None else Status(request.state),
+        labels=request.labels,
+        since=request.since,
+        until=request.until,
+        text=request.search,
+        limit=request.limit,
+    )
+    return [_header_as_json(header) for header in await store.headers(which)]
+
+
+def _header_as_json(header: RunHeader) -> dict[str, Json]:
     return {
         "run_id": header.run_id,
         "flow": header.flow,

@@ -52,6 +52,12 @@ class ListRuns:
     verb: ClassVar[str] = "list"
     flow: FlowName | None = None
     state: str | None = None
+    labels: Mapping[str, str] = field(default_factory=dict)
+    since: float | None = None
+    """Seconds since the epoch: started then or later; and `until`, before then."""
+    until: float | None = None
+    search: str = ""
+    """Stands in the id, the flow, the error or the value of a label; A-Z and a-z are the same."""
     limit: int = 100
 
 
@@ -152,6 +158,9 @@ _KINDS: Mapping[str, type[Any] | tuple[type[Any], ...]] = {
     "run_subsequent": bool,
     "state": (str, type(None)),
     "limit": int,
+    "since": (int, float, type(None)),
+    "until": (int, float, type(None)),
+    "search": str,
     "reason": str,
 }
 

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from http import HTTPStatus
-from time import perf_counter
+from time import perf_counter, time
 from typing import Any, NoReturn, TypeAlias
 
 import fastjsonschema
@@ -15,6 +15,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
+from asyncflow.config.durations import moment_of
 from asyncflow.errors import AsyncflowError
 from asyncflow.model.names import Json
 from asyncflow.web.answers import JSON
@@ -25,7 +26,7 @@ from asyncflow.web.tokens import Scope
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Parameter:
-    """A member of the query; `kind` is "string" or "integer"."""
+    """A member of the query; `kind` is "string", "integer", "moment" or "pairs" (NAME=VALUE, repeatable)."""
 
     name: str
     summary: str
@@ -35,10 +36,18 @@ class Parameter:
     least: int = 0
     most: int = 10_000
 
-    def read(self, text: str) -> str | int:
-        """Raises Refused."""
+    def read(self, texts: Sequence[str]) -> Any:
+        """What was given, or the default. Raises Refused."""
+        given = [text for text in texts if text]
+        if self.kind == "pairs":
+            return dict(self._pair(text) for text in given)
+        return self._one(given[-1]) if given else self.default
+
+    def _one(self, text: str) -> str | int | float:
         if self.choices and text not in self.choices:
             raise Refused(HTTPStatus.BAD_REQUEST, f"{self.name} is one of {', '.join(self.choices)}, not {text!r}")
+        if self.kind == "moment":
+            return self._moment(text)
         if self.kind != "integer":
             return text
         number = int(text) if text.isdecimal() and text.isascii() and len(text) < 10 else -1
@@ -47,6 +56,20 @@ class Parameter:
                 HTTPStatus.BAD_REQUEST, f"{self.name} is a number from {self.least} to {self.most}, not {text!r}"
             )
         return number
+
+    def _moment(self, text: str) -> float:
+        moment = moment_of(text, time())
+        if moment is None:
+            raise Refused(
+                HTTPStatus.BAD_REQUEST, f"{self.name} is a time, such as 2h (ago) or 2030-01-31T18:00Z, not {text!r}"
+            )
+        return moment
+
+    def _pair(self, text: str) -> tuple[str, str]:
+        name, sign, value = text.partition("=")
+        if not name or not sign:
+            raise Refused(HTTPStatus.BAD_REQUEST, f"{self.name} is NAME=VALUE, not {text!r}")
+        return name, value
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -118,7 +141,7 @@ class Endpoint:
         if unknown := sorted(given.keys() - known.keys()):
             takes = f"it takes {', '.join(known)}" if known else "it takes none"
             raise Refused(HTTPStatus.BAD_REQUEST, f"unknown query parameter {', '.join(unknown)}; {takes}")
-        return {name: one.read(given[name]) if given.get(name) else one.default for name, one in known.items()}
+        return {name: one.read(given.getlist(name)) for name, one in known.items()}
 
     async def _body(self, request: Request) -> Mapping[str, Json]:
         content = await request.body()

@@ -68,7 +68,10 @@ def _names(endpoint: Endpoint) -> list[str]:
 
 
 def _parameter(parameter: Parameter, place: str) -> Json:
-    schema: dict[str, Any] = {"type": parameter.kind}
+    if parameter.kind == "pairs":
+        pairs = {"type": "array", "items": {"type": "string", "pattern": "^[^=]+="}}
+        return {"name": parameter.name, "in": place, "description": parameter.summary, "schema": pairs}
+    schema: dict[str, Any] = {"type": "integer" if parameter.kind == "integer" else "string"}
     if parameter.choices:
         schema["enum"] = list(parameter.choices)
     if parameter.kind == "integer":

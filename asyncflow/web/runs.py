@@ -47,9 +47,13 @@ def run_id_of(flow: str, key: str) -> str:
 
 
 async def list_runs(site: Site, call: Call) -> Response:
-    query = call.query
-    runs = await site.client.list(flow=query["flow"], state=query["state"], limit=query["limit"])
-    return answer({"runs": runs})
+    return answer({"runs": await listed(site, call)})
+
+
+async def listed(site: Site, call: Call) -> Sequence[Mapping[str, Json]]:
+    """The runs that a query asks for."""
+    query = dict(call.query)
+    return await site.client.list(labels=query.pop("label"), **query)
 
 
 async def show_run(site: Site, call: Call) -> Response:

@@ -16,6 +16,7 @@ from asyncflow.errors import AsyncflowError
 from asyncflow.model.names import Json
 from asyncflow.web.answers import strict_json
 from asyncflow.web.endpoint import Call
+from asyncflow.web.runs import listed
 from asyncflow.web.site import Site
 
 Emit: TypeAlias = Callable[[str, Json], Awaitable[None]]
@@ -50,8 +51,7 @@ async def _conversation(site: Site, run_id: str, emit: Emit) -> bool:
 
 async def follow_runs(site: Site, call: Call) -> Response:
     """`runs`: the list, whenever it is another."""
-    query = call.query
-    first = await site.client.list(flow=query["flow"], state=query["state"], limit=query["limit"])
+    first = await listed(site, call)
 
     async def produce(emit: Emit) -> None:
         runs = first
@@ -60,7 +60,7 @@ async def follow_runs(site: Site, call: Call) -> Response:
             seen = runs
             while runs == seen:
                 await anyio.sleep(site.timing.look)
-                runs = await site.client.list(flow=query["flow"], state=query["state"], limit=query["limit"])
+                runs = await listed(site, call)
 
     return EventStream(site, produce)
 

@@ -15,6 +15,10 @@ _DRAWING_MEDIA = tuple(flows.DRAWING_MEDIA.values())
 _FILTERS = (
     Parameter(name="flow", summary="Only runs of this flow."),
     Parameter(name="state", summary="Only runs in this state.", choices=tuple(status.value for status in Status)),
+    Parameter(name="label", summary="Only runs with this label, NAME=VALUE; repeatable.", kind="pairs"),
+    Parameter(name="since", summary="Started then or later: how long ago, such as 2h, or ISO 8601.", kind="moment"),
+    Parameter(name="until", summary="Started before then: how long ago, such as 2h, or ISO 8601.", kind="moment"),
+    Parameter(name="search", summary="With this in the id, the flow, the error or the value of a label.", default=""),
     Parameter(name="limit", summary="At most so many.", kind="integer", default=100, least=1, most=1000),
 )
 _RUN = "/api/runs/{run}"

@@ -31,6 +31,10 @@ def test_a_run_that_succeeds_ends_with_0_and_can_be_looked_at_afterwards(project
     assert project.look("list", "--json", "--flow", "good").json["runs"][0]["run_id"] == run_id
     assert run_id in project.look("list").out
     assert project.look("list", "--state", "failed").out == ""
+    for found in (["--label", "for=tests"], ["--since", "1h"], ["--search", run_id[3:]], ["--search", "EST"]):
+        assert run_id in project.look("list", *found).out
+    for other in (["--label", "for=fun"], ["--until", "1h"], ["--since", "2999-01-01"], ["--search", "for"]):
+        assert project.look("list", *other).out == ""
 
 
 def test_a_run_that_fails_ends_with_1_and_says_why(project: Project) -> None:

@@ -15,7 +15,8 @@ from asyncflow.model import facts as f
 from asyncflow.model.flow import Configuration
 from asyncflow.model.names import NodeName, RunId, TaskId
 from asyncflow.model.run import NodeKind
-from asyncflow.ports import Advance, Attempt, Batch, Entry, Message, RunFilter, RunHeader, Verdict
+from asyncflow.model.run_filter import RunFilter
+from asyncflow.ports import Advance, Attempt, Batch, Entry, Message, RunHeader, Verdict
 from tests.faults.workers import Execution
 from tests.faults.world import World
 

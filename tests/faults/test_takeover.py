@@ -27,7 +27,8 @@ from asyncflow.errors import NoDispatcherError
 from asyncflow.model import facts as f
 from asyncflow.model.names import RunId
 from asyncflow.model.run import Status
-from asyncflow.ports import Entry, RunFilter
+from asyncflow.model.run_filter import RunFilter
+from asyncflow.ports import Entry
 from tests.servers import ROOT, CeleryWorker, RabbitServer, private_folder, wait_until
 from tests.storage_servers import PostgresServer, open_folder
 

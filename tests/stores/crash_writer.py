@@ -7,7 +7,8 @@ import os
 import sys
 
 from asyncflow.adapters.sqlite import SqliteStore
-from asyncflow.ports import Batch, RunFilter
+from asyncflow.model.run_filter import RunFilter
+from asyncflow.ports import Batch
 from tests.stores.samples import advance, attempt, verdict
 
 

@@ -13,7 +13,8 @@ from asyncflow.adapters.postgresql import schema as schemas
 from asyncflow.adapters.postgresql.address import Address
 from asyncflow.errors import FencedError, StoreError
 from asyncflow.model.run import Status
-from asyncflow.ports import Batch, Leases, RunFilter, Store
+from asyncflow.model.run_filter import RunFilter
+from asyncflow.ports import Batch, Leases, Store
 from tests.servers import free_port
 from tests.stores.samples import advance, attempt, step, verdict
 

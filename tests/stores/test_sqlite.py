@@ -18,8 +18,9 @@ from asyncflow.adapters.sqlite.connection import open_writer
 from asyncflow.errors import FencedError, Severity, StoreError
 from asyncflow.model.commands import SetTimer
 from asyncflow.model.events import TimerKind
+from asyncflow.model.run_filter import RunFilter
 from asyncflow.model.snapshot import Snapshot
-from asyncflow.ports import Batch, RunFilter, Store
+from asyncflow.ports import Batch, Store
 from tests.stores.samples import advance, attempt, step, verdict
 
 

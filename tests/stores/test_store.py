@@ -11,7 +11,8 @@ from asyncflow.model.commands import SetTimer
 from asyncflow.model.events import TimerKind
 from asyncflow.model.facts import NodeArgsReplaced, RunFailed
 from asyncflow.model.run import ParentNode, Status, TaskError
-from asyncflow.ports import Advance, Batch, Message, Outstanding, RunFilter
+from asyncflow.model.run_filter import RunFilter
+from asyncflow.ports import Advance, Batch, Message, Outstanding
 from tests.stores.samples import advance, attempt, step, verdict
 
 MESSAGE = Message(
@@ -399,6 +400,71 @@ async def listed(store):
 )
 async def test_runs_are_listed_newest_first(listed, which, expected):
     assert [header.run_id for header in await listed.headers(which)] == expected
+
+
+@pytest.fixture
+async def labelled(opener):
+    broken = TaskError(type="OvenError", message="too HOT; 100%_\\ \u00c4", traceback="line 7 of bake")
+    odd = TaskError(type="ValueError", message="\x00 \ud800 odd")
+    async with opener() as store:
+        await store.commit(
+            Batch(
+                advances=(
+                    advance("r1", 1, started_at=10.0, labels={"team": "red", "day": "Mon\u00e4'day"}),
+                    advance("r2", 1, started_at=20.0, labels={"team": "blue"}),
+                    advance("r3", 1, started_at=30.0, labels={"team": "red"}, flow="Lunch"),
+                    advance("r4", 1, started_at=40.0, labels={"team": "\x00\ud800"}, status=Status.RUNNING),
+                    advance("child", 1, started_at=50.0, labels={"team": "red"}, root_id="r1", parent_node=CHILD),
+                )
+            )
+        )
+        ended = {"status": Status.FAILED, "ended_at": 60.0}
+        await store.commit(
+            Batch(advances=(advance("r2", 2, labels={"team": "blue"}, started_at=20.0, error=broken, **ended),))
+        )
+        await store.commit(Batch(advances=(advance("r4", 2, started_at=40.0, error=odd, **ended),)))
+    async with opener() as store:
+        yield store
+
+
+CHILD = ParentNode(run_id="r1", id="child")
+
+
+@pytest.mark.parametrize(
+    ("which", "expected"),
+    [
+        (RunFilter(labels={"team": "red"}), ["r3", "r1"]),
+        (RunFilter(labels={"team": "red"}, children=True), ["child", "r3", "r1"]),
+        (RunFilter(labels={"team": "red", "day": "Mon\u00e4'day"}), ["r1"]),
+        (RunFilter(labels={"team": "RED"}), []),
+        (RunFilter(labels={"day": "red"}), []),
+        (RunFilter(since=20.0), ["r4", "r3", "r2"]),
+        (RunFilter(until=20.0), ["r1"]),
+        (RunFilter(since=20, until=40), ["r3", "r2"]),
+        (RunFilter(text="lUN"), ["r3"]),
+        (RunFilter(text="R2"), ["r2"]),
+        (RunFilter(text="blu"), ["r2"]),
+        (RunFilter(text="team"), []),
+        (RunFilter(text="ovenerror: too hot"), ["r2"]),
+        (RunFilter(text="100%_\\"), ["r2"]),
+        (RunFilter(text="%"), ["r2"]),
+        (RunFilter(text="\u00c4"), ["r2"]),
+        (RunFilter(text="line 7"), []),
+        (RunFilter(text="traceback"), []),
+        (RunFilter(text="valueerror"), ["r4"]),
+        (RunFilter(text="dinner", labels={"team": "red"}, since=5.0, limit=1), ["r1"]),
+    ],
+    ids=str,
+)
+async def test_runs_are_found_by_label_time_and_text(labelled, which, expected):
+    assert [header.run_id for header in await labelled.headers(which)] == expected
+
+
+async def test_labels_go_with_their_run(labelled):
+    await labelled.commit(Batch(advances=(advance("r3", 2, status=Status.SUCCEEDED, ended_at=31.0),)))
+    assert await labelled.remove_ended(40.0, 10) == 1
+    await labelled.commit(Batch(advances=(advance("r3", 1, started_at=70.0),)))
+    assert [header.run_id for header in await labelled.headers(RunFilter(labels={"team": "red"}))] == ["r1"]
 
 
 async def test_runs_that_are_not_over_are_counted_by_flow(listed):

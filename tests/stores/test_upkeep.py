@@ -8,8 +8,9 @@ from asyncflow.errors import StoreError
 from asyncflow.model.commands import SetTimer
 from asyncflow.model.events import TimerKind
 from asyncflow.model.run import ParentNode, Status
+from asyncflow.model.run_filter import RunFilter
 from asyncflow.model.snapshot import Snapshot
-from asyncflow.ports import Batch, Message, RunFilter, Tail
+from asyncflow.ports import Batch, Message, Tail
 from tests.stores.samples import advance, attempt, step, verdict
 
 

@@ -70,6 +70,45 @@ async def test_the_list_is_filtered_and_limited(restaurant: Restaurant) -> None:
     assert len(one) == 1
 
 
+@pytest.mark.parametrize(
+    ("query", "expected"),
+    [
+        ("label=team=red", "two one"),
+        ("label=team=red&label=day=", "two"),
+        ("label=", "three two one"),
+        ("since=1h", "three two one"),
+        ("until=1h", ""),
+        ("since=2000-01-01T00:00Z&until=2000-01-02", ""),
+        ("search=valueERROR", "three"),
+        ("search=re&flow=fire", "three"),
+        ("search=tw", "two"),
+    ],
+)
+async def test_the_list_is_filtered_by_label_time_and_text(restaurant: Restaurant, query: str, expected: str) -> None:
+    async with restaurant.asked() as asked:
+        for run_id, flow, labels in (
+            ("one", "dinner", {"team": "red"}),
+            ("two", "dinner", {"team": "red", "day": ""}),
+            ("three", "fire", {"team": "blue"}),
+        ):
+            body = {"flow": flow, "node_args": {"guests": 2}, "labels": labels, "run_id": run_id}
+            assert (await asked.post("/api/runs", json=body)).status_code == 201
+        await asked.get("/api/runs/three/wait")
+        response = await asked.get(f"/api/runs?{query}")
+    assert [run["run_id"] for run in response.json()["runs"]] == expected.split()
+
+
+@pytest.mark.parametrize(
+    ("query", "said"),
+    [("label=red", "label is NAME=VALUE, not 'red'"), ("since=yesterday", "since is a time, such as 2h (ago)")],
+)
+async def test_a_filter_that_means_nothing_is_refused(restaurant: Restaurant, query: str, said: str) -> None:
+    async with restaurant.asked() as asked:
+        response = await asked.get(f"/api/runs?{query}")
+    assert response.status_code == 400
+    assert said in response.json()["error"]["message"]
+
+
 async def test_runs_are_paused_resumed_and_cancelled(restaurant: Restaurant) -> None:
     async with restaurant.asked() as asked:
         run_id = await start(asked)

@@ -6,13 +6,14 @@ import re
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from asyncflow.adapters.rows import ATTEMPT_COLUMNS, HEADER_COLUMNS, Row, of_filter
+from asyncflow.adapters.rows import ATTEMPT_COLUMNS, HEADER_COLUMNS, Row, Texts, of_filter
 from asyncflow.model import journal
 from asyncflow.model.commands import SetTimer
 from asyncflow.model.events import TimerKind
 from asyncflow.model.names import RunId
+from asyncflow.model.run_filter import RunFilter
 from asyncflow.model.snapshot import Snapshot
-from asyncflow.ports import Entry, Outstanding, RunFilter, Tail
+from asyncflow.ports import Entry, Outstanding, Tail
 
 JOURNALS = """
 SELECT run_id, facts.version, at, facts FROM runs JOIN facts USING (run)
@@ -54,11 +55,16 @@ SELECT count(*) FROM unnest(%b::text[], %b::bigint[], %b::bytea[]) AS ours (run_
 JOIN runs USING (run_id) JOIN facts ON facts.run = runs.run AND facts.version = ours.version AND facts.facts = ours.facts
 """
 
+_TEXTS = Texts(
+    contains='strpos(lower({} COLLATE "C"), ?) > 0',
+    error="(readable(error) ->> 'type') || ': ' || (readable(error) ->> 'message')",
+)
+
 _UNSAYABLE = re.compile("[\x00\ud800-\udfff]")
 
 
 def headers(which: RunFilter) -> tuple[str, tuple[Any, ...]]:
-    condition, values = of_filter(which)
+    condition, values = of_filter(which, _TEXTS)
     statement = f"SELECT {HEADER_COLUMNS} FROM runs WHERE {condition} ORDER BY started_at DESC, run DESC LIMIT ?"
     return statement.replace("?", "%s"), (*values, which.limit)
 

@@ -21,7 +21,8 @@ from asyncflow.errors import FencedError, StoreError
 from asyncflow.model.commands import SetTimer
 from asyncflow.model.finding import Finding
 from asyncflow.model.names import FlowName, RunId, TaskId
-from asyncflow.ports import Attempt, Batch, Entry, Lease, Outstanding, RunFilter, RunHeader, Tail
+from asyncflow.model.run_filter import RunFilter
+from asyncflow.ports import Attempt, Batch, Entry, Lease, Outstanding, RunHeader, Tail
 
 _DEFAULT_LIMITS = Limits()
 
@@ -192,7 +193,7 @@ class PostgresStore:
         return to_header(rows[0]) if rows else None
 
     async def headers(self, which: RunFilter) -> list[RunHeader]:
-        if not queries.sayable([f"{which.prefix}{which.flow}{which.root_id}"]):
+        if not queries.sayable([f"{which.prefix}{which.flow}{which.root_id}{which.labels}{which.text}"]):
             return []
         return [to_header(row) for row in await self._pool.rows(*queries.headers(which))]
 

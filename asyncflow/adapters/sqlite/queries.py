@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from asyncflow.adapters.rows import (
     ATTEMPT_COLUMNS,
     HEADER_COLUMNS,
+    Texts,
     of_filter,
     of_ids,
     of_partitions,
@@ -19,8 +20,9 @@ from asyncflow.model import journal
 from asyncflow.model.commands import SetTimer
 from asyncflow.model.events import TimerKind
 from asyncflow.model.names import FlowName, RunId, TaskId
+from asyncflow.model.run_filter import RunFilter
 from asyncflow.model.snapshot import Snapshot
-from asyncflow.ports import Attempt, Entry, Outstanding, RunFilter, RunHeader, Tail
+from asyncflow.ports import Attempt, Entry, Outstanding, RunHeader, Tail
 
 _JOURNALS = """
 SELECT run_id, facts.version, at, facts FROM runs JOIN facts USING (run)
@@ -52,6 +54,10 @@ WHERE verdict IS NULL AND due < :before AND {_WANTED} ORDER BY due, attempt
 """
 _OPEN_FLOWS = "SELECT flow, count(*) FROM runs WHERE status IN ('running', 'paused') GROUP BY flow"
 _TIMERS = f"SELECT run_id, kind, task_id, attempt, due FROM timers JOIN runs USING (run) WHERE {_WANTED} ORDER BY due"
+_TEXTS = Texts(
+    contains="instr(lower({}), ?) > 0",
+    error="json_extract(CAST(error AS TEXT), '$.type') || ': ' || json_extract(CAST(error AS TEXT), '$.message')",
+)
 _HEADER = f"SELECT {HEADER_COLUMNS} FROM runs WHERE run_id = ?"
 
 
@@ -118,7 +124,7 @@ def header(connection: sqlite3.Connection, run_id: RunId) -> RunHeader | None:
 
 
 def headers(connection: sqlite3.Connection, which: RunFilter) -> list[RunHeader]:
-    condition, values = of_filter(which)
+    condition, values = of_filter(which, _TEXTS)
     sql = f"SELECT {HEADER_COLUMNS} FROM runs WHERE {condition} ORDER BY started_at DESC, run DESC LIMIT ?"
     return [to_header(row) for row in connection.execute(sql, (*values, which.limit))]
 

@@ -24,7 +24,8 @@ from asyncflow.errors import StoreError
 from asyncflow.model.commands import SetTimer
 from asyncflow.model.finding import Finding
 from asyncflow.model.names import FlowName, RunId, TaskId
-from asyncflow.ports import Attempt, Batch, Entry, Lease, Outstanding, RunFilter, RunHeader, Tail
+from asyncflow.model.run_filter import RunFilter
+from asyncflow.ports import Attempt, Batch, Entry, Lease, Outstanding, RunHeader, Tail
 
 _Answer = TypeVar("_Answer")
 _Asked = ParamSpec("_Asked")
