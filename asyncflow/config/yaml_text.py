@@ -36,6 +36,9 @@ def read_text(file: str, text: str, report: Report) -> Json:
         return _Builder(file, text, report).document()
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
+        if "nesting depth" in (error.problem or ""):  # libyaml looks ahead: newer versions refuse it themselves
+            report.add("F106", f"nested more than {MOST_DEEP} deep", _mark_place(file, mark))
+            return None
         report.add("F103", _syntax_words(error, text), _mark_place(file, mark), hint=_syntax_hint(error, text))
     except yaml.reader.ReaderError as error:
         report.add(
