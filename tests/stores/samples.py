@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from asyncflow.model.facts import SourceMet
-from asyncflow.ports import Advance, Attempt, Batch, Entry, Message, RunHeader, Status, Verdict
+from asyncflow.model.run import Status
+from asyncflow.ports import Advance, Attempt, Batch, Entry, Message, RunHeader, Verdict
 
 
 def advance(run_id: str, version: int, **header: Any) -> Advance:
