@@ -92,6 +92,22 @@ class RunHandle:
         """The run as it is now. Raises UnknownRunError, NoDispatcherError."""
         return outcome_of((await self._client.ask(r.ShowRun(run_id=self.id)))["run"])
 
+    async def digest(self, most: int = 40) -> Mapping[str, Json]:
+        """A run of any size in few words: no results, and of each name no more than `most` nodes; "groups" tells the rest."""
+        run: Mapping[str, Json] = (await self._client.ask(r.ShowRun(run_id=self.id, most=most)))["run"]
+        return run
+
+    async def node(self, id: str) -> Mapping[str, Json]:
+        """A node with its arguments, result and attempts, by the id of any of these. Raises UnknownNodeError."""
+        node: Mapping[str, Json] = (await self._client.ask(r.ShowNode(run_id=self.id, id=id)))["node"]
+        return node
+
+    async def journal(self, after: int = 0, limit: int = 200) -> Sequence[Mapping[str, Json]]:
+        """What was decided, as it is stored: {"version", "at", "facts"}, from the entry after one on."""
+        request = r.ShowJournal(run_id=self.id, after=after, limit=limit)
+        entries: Sequence[Mapping[str, Json]] = (await self._client.ask(request))["entries"]
+        return entries
+
     async def cancel(self, reason: str = "") -> None:
         """Returns when the cancellation is durable. Raises UnknownRunError, NoDispatcherError."""
         await self._client.ask(r.CancelRun(run_id=self.id, reason=reason))
@@ -105,13 +121,13 @@ class RunHandle:
         await self._client.ask(r.ResumeRun(run_id=self.id))
 
     @asynccontextmanager
-    async def changes(self) -> AsyncIterator[AsyncIterator[Mapping[str, Json]]]:
+    async def changes(self, most: int | None = None) -> AsyncIterator[AsyncIterator[Mapping[str, Json]]]:
         """The run's changes as they are committed: {"run": ...} first, then {"changes": ...}, then {"run", "ended"}.
 
         Between them {"waiting": [{"run_id", "id", "task", "queue", "since"}]} names tasks that wait for a queue which
         no worker has made yet, and, with None for `since`, those that wait no more.
         """
-        async with self._client.line.answers(r.WatchRun(run_id=self.id)) as answers:
+        async with self._client.line.answers(r.WatchRun(run_id=self.id, most=most)) as answers:
             yield answers
 
 
@@ -182,6 +198,17 @@ class Client:
         )
         runs: Sequence[Mapping[str, Json]] = (await self.ask(request))["runs"]
         return runs
+
+    async def overview(self, seconds: float = 3600) -> Mapping[str, Json]:
+        """How things stand: outcomes over so many seconds, late runs, dispatch lag, queues, dispatchers."""
+        overview: Mapping[str, Json] = (await self.ask(r.ShowOverview(seconds=seconds)))["overview"]
+        return overview
+
+    async def statistics(self, flow: str, last: int = 50) -> Mapping[str, Json]:
+        """How a flow and its nodes have done in its last runs: how many succeeded, and how long they took."""
+        request = r.ShowFlow(flow=FlowName(flow), last=last)
+        statistics: Mapping[str, Json] = (await self.ask(request))["statistics"]
+        return statistics
 
     async def flows(self) -> Sequence[str]:
         """The names of the flows that the dispatcher serves."""

@@ -5,6 +5,7 @@ AsyncflowError
     RequestError              a caller asked for something that cannot be done
         UnknownFlowError      no flow of that name is configured
         UnknownRunError       no run has that id
+        UnknownNodeError      no node of the run has that id
         InvalidNodeArgsError  the node args are not JSON, or not what the flow takes
         SelectiveNoPathError  no path leads to a requested task
         AmbiguousRunError     a run id prefix fits several runs
@@ -94,6 +95,11 @@ class UnknownRunError(RequestError):
     def __init__(self, run_id: str) -> None:
         self.run_id = run_id
         super().__init__(f"no run has the id {run_id!r}")
+
+
+class UnknownNodeError(RequestError):
+    def __init__(self, id: str, run_id: str) -> None:
+        super().__init__(f"no node of run {run_id!r} has the id {id!r}")
 
 
 class AmbiguousRunError(RequestError):

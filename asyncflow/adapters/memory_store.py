@@ -7,6 +7,7 @@ import time
 from collections import Counter
 from collections.abc import AsyncIterator, Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from itertools import islice
 from types import TracebackType
 from typing import Self, TypeAlias
 
@@ -19,8 +20,10 @@ from asyncflow.model.commands import SetTimer
 from asyncflow.model.events import TimerKind
 from asyncflow.model.finding import Finding
 from asyncflow.model.names import FlowName, RunId, TaskId
+from asyncflow.model.run import Status
 from asyncflow.model.run_filter import RunFilter
 from asyncflow.model.snapshot import Snapshot
+from asyncflow.model.tally import Tally
 from asyncflow.ports import Advance, Attempt, Batch, Entry, Lease, Outstanding, RunHeader, Tail, Verdict
 
 _TimerKey: TypeAlias = tuple[RunId, TimerKind, TaskId | None, int]
@@ -95,8 +98,8 @@ class MemoryStore:
                 self._open_attempts[one] = replace(attempt, published=True)
                 self._published_at[one] = at
 
-    async def journal(self, run_id: RunId) -> list[Entry]:
-        return list(self._entries(run_id))
+    async def journal(self, run_id: RunId, after: int = 0, limit: int | None = None) -> list[Entry]:
+        return list(islice(self._entries(run_id, after), limit))
 
     async def journals(self, run_ids: Sequence[RunId]) -> dict[RunId, list[Entry]]:
         return {run_id: list(self._entries(run_id)) for run_id in run_ids}
@@ -132,6 +135,20 @@ class MemoryStore:
     async def open_flows(self) -> dict[FlowName, int]:
         return Counter(run.header.flow for run in self._runs.values() if not run.header.status.is_terminal)
 
+    async def outcomes(self, since: float, width: float) -> list[Tally]:
+        counts: Counter[tuple[FlowName, Status, int]] = Counter(
+            (header.flow, header.status, int((header.started_at - since) / width))
+            for header in self._roots()
+            if header.started_at >= since
+        )
+        return [
+            Tally(flow=flow, status=status, step=step, count=count) for (flow, status, step), count in counts.items()
+        ]
+
+    async def longest_open(self, limit: int) -> list[RunHeader]:
+        running = [header for header in self._roots() if header.status is Status.RUNNING]
+        return sorted(running, key=lambda header: header.started_at)[:limit]
+
     async def header(self, run_id: RunId) -> RunHeader | None:
         run = self._runs.get(run_id)
         return None if run is None else run.header
@@ -142,7 +159,7 @@ class MemoryStore:
         return sorted(found, key=lambda header: header.started_at, reverse=True)[: which.limit]
 
     async def remove_ended(self, before: float, limit: int) -> int:
-        roots = [run.header for run in self._runs.values() if run.header.parent_node is None]
+        roots = self._roots()
         doomed: list[RunId] = []
         for root in sorted(roots, key=lambda header: header.ended_at or before):
             tree = [id for id, run in self._runs.items() if root.run_id in (id, run.header.root_id)]
@@ -181,6 +198,9 @@ class MemoryStore:
     async def agree_on_partitions(self, count: int) -> int:
         self._partitions = self._partitions or count
         return self._partitions
+
+    def _roots(self) -> list[RunHeader]:
+        return [run.header for run in self._runs.values() if run.header.parent_node is None]
 
     def _attempts_in(self, partitions: Collection[int] | None) -> list[Attempt]:
         """Those without a verdict."""

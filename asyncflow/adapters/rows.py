@@ -11,6 +11,7 @@ from asyncflow.model import journal, jsontext
 from asyncflow.model.names import Json, TaskId
 from asyncflow.model.run import ParentNode, Status, TaskError
 from asyncflow.model.run_filter import RunFilter
+from asyncflow.model.tally import Tally
 from asyncflow.ports import Attempt, Batch, Message, RunHeader
 
 Row: TypeAlias = tuple[Any, ...]
@@ -102,6 +103,11 @@ def to_header(row: Row) -> RunHeader:
         labels={} if labels is None else jsontext.loads(labels),
         error=None if error is None else TaskError(**jsontext.loads(error)),
     )
+
+
+def to_tally(row: Row) -> Tally:
+    flow, status, step, count = row
+    return Tally(flow=flow, status=Status(status), step=int(step), count=count)
 
 
 def to_attempt(row: Row) -> Attempt:

@@ -6,6 +6,7 @@ import logging
 from collections.abc import AsyncIterator, Callable, Collection, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
+from typing import cast
 
 import anyio
 import anyio.abc
@@ -15,10 +16,14 @@ from asyncflow.dispatcher.cascade import Rules
 from asyncflow.dispatcher.decider import Decider, DeciderSettings, World
 from asyncflow.dispatcher.front import Desk, Front
 from asyncflow.dispatcher.ids import TaskIds
+from asyncflow.dispatcher.looks import Looks
 from asyncflow.dispatcher.outbox import Follower, Outbox, OutboxSettings, Waiting
+from asyncflow.dispatcher.overview import Overview, Survey, Surveyed
 from asyncflow.dispatcher.place import Place
 from asyncflow.dispatcher.reader import ResultReader
 from asyncflow.dispatcher.replies import Replies
+from asyncflow.dispatcher.statistics import Statistics
+from asyncflow.dispatcher.stories import Stories
 from asyncflow.dispatcher.timers import Timers
 from asyncflow.dispatcher.tracing import Tracing
 from asyncflow.dispatcher.turn import Turn
@@ -163,12 +168,29 @@ class Dispatcher:
                 broker=around.broker,
                 store=around.store,
                 reader=self._reader,
+                looks=self._looks(),
                 clock=around.clock,
                 submit=self._decider.submit,
                 select=around.select,
                 group=group,
                 waiting=self._outbox.waiting,
             )
+        )
+
+    def _looks(self) -> Looks:
+        around = self._around
+        surveyed = Surveyed(
+            store=cast(Survey, around.store),  # every store is more than the `Store` that dispatching needs
+            outbox=self._outbox,
+            configuration=around.configuration,
+            clock=around.clock,
+            workers=around.workers,
+        )
+        return Looks(
+            store=around.store,
+            stories=Stories(around.store, self._reader, around.clock, self._outbox.waiting),
+            overview=Overview(surveyed),
+            statistics=Statistics(around.store),
         )
 
     @property

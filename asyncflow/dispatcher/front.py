@@ -11,6 +11,7 @@ from typing import Any, assert_never
 import anyio.abc
 import fastjsonschema
 
+from asyncflow.dispatcher.looks import Looks
 from asyncflow.dispatcher.outbox import Waiting
 from asyncflow.dispatcher.place import Place
 from asyncflow.dispatcher.reader import ResultReader
@@ -44,6 +45,7 @@ class Desk:
     broker: Broker
     store: Store
     reader: ResultReader
+    looks: Looks
     clock: Clock
     submit: Callable[[Work], None]
     select: Callable[[FlowName, Selective], Selection]
@@ -64,7 +66,7 @@ class Front:
     def __init__(self, desk: Desk) -> None:
         self._desk = desk
         self._validators: dict[FlowName, Callable[[Json], Any]] = {}
-        self.watchers = Watchers(lambda run_id, send: self._later(self._send_end, run_id, send))
+        self.watchers = Watchers(lambda watcher: self._later(self._send_end, watcher))
 
     def handle(self, request: r.Request, send: Send, delivery: Delivery | None, ack: _Ack) -> None:
         """Take a request. Its delivery is acknowledged when what it asks is durable, or needs nothing to be."""
@@ -192,9 +194,11 @@ class Front:
     async def _tell(self, request: r.Request, send: Send, delivery: Delivery | None) -> None:
         try:
             match request:
-                case r.ShowRun():
+                case r.ShowRun(most=None):
                     run_id = await find_run(self._desk.store, request.run_id)
                     send(jsontext.dumps({"run": await self.run_as_json(run_id)}))
+                case r.ShowRun() | r.ShowNode() | r.ShowJournal() | r.ShowOverview() | r.ShowFlow():
+                    send(jsontext.dumps(await self._desk.looks.answer(request)))
                 case r.ListRuns():
                     send(jsontext.dumps({"runs": await list_runs(self._desk.store, request)}))
                 case r.WaitRun() | r.WatchRun():
@@ -217,18 +221,24 @@ class Front:
             root_id=header.root_id,
             send=send,
             changes=isinstance(request, r.WatchRun),
+            most=request.most if isinstance(request, r.WatchRun) else None,
             delivery=delivery,
         )
         self.watchers.add(watcher)
         header = await self._header(request.run_id)  # again: it may have ended before the watcher was there
         if header.status.is_terminal:
             self.watchers.remove(watcher)
-            await self._send_end(header.run_id, send)
+            await self._send_end(watcher)
         elif watcher.changes:
-            send(jsontext.dumps({"run": await self.run_as_json(header.run_id)}))
+            send(jsontext.dumps(await self._report(watcher)))
 
-    async def _send_end(self, run_id: RunId, send: Send) -> None:
-        send(jsontext.dumps({"run": await self.run_as_json(run_id), "ended": True}))
+    async def _send_end(self, watcher: Watcher) -> None:
+        watcher.send(jsontext.dumps({**await self._report(watcher), "ended": True}))
+
+    async def _report(self, watcher: Watcher) -> dict[str, Json]:
+        if watcher.most is None:
+            return {"run": await self.run_as_json(watcher.run_id)}
+        return await self._desk.looks.answer(r.ShowRun(run_id=watcher.run_id, most=watcher.most))
 
     async def _header(self, run_id: RunId) -> RunHeader:
         header = await self._desk.store.header(await find_run(self._desk.store, run_id))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import heapq
 import logging
+from collections import deque
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
@@ -16,6 +17,7 @@ _log = logging.getLogger("asyncflow.outbox")
 
 _IN_FLIGHT = 256
 _FIRST_WAIT, _LONGEST_WAIT = 0.2, 30.0
+_LAGS = 1_000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,6 +77,8 @@ class Outbox:
         self._held: dict[TaskId, int] = {}
         """Attempts in the heap, and how often each has been sent in vain."""
         self._waiting: dict[TaskId, Waiting] = {}
+        self.lags: deque[float] = deque(maxlen=_LAGS)
+        """Of the last attempts: seconds from when each was due until the broker had it."""
         self._changed = anyio.Event()
         self._is_sending = False
         self._flushed = anyio.Event()
@@ -147,10 +151,12 @@ class Outbox:
         outcomes = await self._broker.publish([attempt.message for attempt in attempts])
         confirmed = []
         told: list[Waiting] = []
+        now = self._clock.now()
         for attempt, outcome in zip(attempts, outcomes, strict=True):
             waiting = self._waiting.get(attempt.id)
             if outcome is Published.CONFIRMED:
                 confirmed.append(attempt.id)
+                self.lags.append(now - attempt.due)
                 self.forget([attempt.id])
                 if waiting is not None:
                     told.append(replace(waiting, since=None))

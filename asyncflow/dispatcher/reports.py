@@ -37,16 +37,16 @@ async def run_as_json(store: Store, results_of: Any, run_id: RunId) -> dict[str,
     run = run_json(view, await results_of(ended))
     for node in run["nodes"]:
         if node["kind"] == NodeKind.FLOW.value:
-            node["nodes"] = await _nodes_of_child(store, results_of, RunId(node["id"]))
+            node.update(await _child_as_json(store, results_of, RunId(node["id"])))
     return run
 
 
-async def _nodes_of_child(store: Store, results_of: Any, run_id: RunId) -> list[dict[str, Json]]:
+async def _child_as_json(store: Store, results_of: Any, run_id: RunId) -> dict[str, Json]:
     try:
-        nodes: list[dict[str, Json]] = (await run_as_json(store, results_of, run_id))["nodes"]
+        child = await run_as_json(store, results_of, run_id)
     except UnknownRunError:  # not begun yet
-        return []
-    return nodes
+        return {"nodes": [], "edges": [], "fallbacks": []}
+    return {name: child[name] for name in ("nodes", "edges", "fallbacks")}
 
 
 def note_waiting(nodes: Iterable[dict[str, Json]], waiting: Mapping[TaskId, Waiting]) -> None:
@@ -71,10 +71,10 @@ async def list_runs(store: Store, request: ListRuns) -> list[dict[str, Json]]:
         text=request.search,
         limit=request.limit,
     )
-    return [_header_as_json(header) for header in await store.headers(which)]
+    return [header_as_json(header) for header in await store.headers(which)]
 
 
-def _header_as_json(header: RunHeader) -> dict[str, Json]:
+def header_as_json(header: RunHeader) -> dict[str, Json]:
     return {
         "run_id": header.run_id,
         "flow": header.flow,

@@ -26,6 +26,8 @@ class Watcher:
     root_id: RunId
     send: Send
     changes: bool
+    most: int | None = None
+    """In how few words it is told, as in `requests.WatchRun`."""
     delivery: Delivery | None = None
     """The request, for a dispatcher that takes over."""
 
@@ -33,7 +35,7 @@ class Watcher:
 class Watchers:
     """Kept in memory only: a client asks again when its dispatcher is gone."""
 
-    def __init__(self, ended: Callable[[RunId, Send], None]) -> None:
+    def __init__(self, ended: Callable[[Watcher], None]) -> None:
         self._ended = ended
         self._by_root: dict[RunId, list[Watcher]] = {}
 
@@ -88,7 +90,7 @@ class Watchers:
             hot = runs.get(watcher.run_id)
             if hot is not None and hot.run is not None and hot.run.status.is_terminal:
                 self.remove(watcher)
-                self._ended(watcher.run_id, watcher.send)
+                self._ended(watcher)
 
 
 def changes_as_json(moved: Iterable[tuple[RunId, Entry]]) -> bytes:

@@ -9,6 +9,18 @@ from datetime import UTC, datetime
 from asyncflow.model import facts as f
 from asyncflow.model.names import FlowName, Json, NodeName, RunId, TaskId
 from asyncflow.model.run import NodeKind, Parent, Status, TaskError
+from asyncflow.model.verdicts import EdgeView, FallbackView, edge_json, fallback_json, tell_edge, tell_fallback
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TryView:
+    """An attempt that failed, and that another one has followed."""
+
+    id: TaskId
+    attempt: int
+    due: float
+    ended_at: float
+    error: TaskError
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,6 +42,13 @@ class NodeView:
     fallback: int | None = None
     handled: bool = False
     """A fallback took care of its failure."""
+    due: float = 0.0
+    """When the current attempt was, or is, to begin."""
+    tries: tuple[TryView, ...] = ()
+    """The attempts before the current one."""
+    node_args: Json = None
+    own_args: bool = False
+    """Whether `node_args` stands for itself; otherwise the node gets the run's."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,25 +65,34 @@ class RunView:
     attempt: int = 1
     node_args: Json = None
     labels: Mapping[str, str] = field(default_factory=dict)
-    nodes: Mapping[TaskId, NodeView] = field(default_factory=dict)
+    nodes: dict[TaskId, NodeView] = field(default_factory=dict)
+    edges: dict[int, EdgeView] = field(default_factory=dict)
+    """What became of edges, by their index; one of which nothing was decided yet is not there."""
+    fallbacks: dict[int, FallbackView] = field(default_factory=dict)
 
 
 def view_of(journal: Iterable[tuple[float, tuple[f.Fact, ...]]]) -> RunView:
     """Tell a run's journal, (time, facts) by (time, facts); it must begin with RunStarted."""
-    nodes: dict[TaskId, NodeView] = {}
-    run: RunView | None = None
-    for at, facts in journal:
-        for fact in facts:
-            if isinstance(fact, f.RunStarted):
-                run = _begun(fact, at, nodes)
-            else:
-                tell_node(nodes, fact, at)
-                run = _tell_run(run, fact, at) if run is not None else None
+    run = told_on(None, journal)
     assert run is not None, "a journal begins with RunStarted"
     return run
 
 
-def _begun(fact: f.RunStarted, at: float, nodes: Mapping[TaskId, NodeView]) -> RunView:
+def told_on(run: RunView | None, journal: Iterable[tuple[float, tuple[f.Fact, ...]]]) -> RunView | None:
+    """Tell what follows what is told already. The view that is given is used up: its nodes and edges go on changing."""
+    for at, facts in journal:
+        for fact in facts:
+            if isinstance(fact, f.RunStarted):
+                run = _begun(fact, at)
+            elif run is not None:
+                tell_node(run.nodes, fact, at)
+                tell_edge(run.edges, fact)
+                tell_fallback(run.fallbacks, fact)
+                run = _tell_run(run, fact, at)
+    return run
+
+
+def _begun(fact: f.RunStarted, at: float) -> RunView:
     return RunView(
         run_id=fact.run_id,
         flow=fact.flow,
@@ -72,7 +100,6 @@ def _begun(fact: f.RunStarted, at: float, nodes: Mapping[TaskId, NodeView]) -> R
         started_at=at,
         node_args=fact.node_args,
         labels=fact.labels,
-        nodes=nodes,
     )
 
 
@@ -109,6 +136,9 @@ def tell_node(nodes: dict[TaskId, NodeView], fact: f.Fact, at: float) -> None:
                 parent=fact.parent,
                 edge=fact.edge,
                 fallback=fact.fallback,
+                due=at if fact.due is None else fact.due,
+                node_args=fact.node_args,
+                own_args=fact.own_args,
             )
         case f.NodeReused():
             nodes[fact.id] = NodeView(
@@ -121,10 +151,7 @@ def tell_node(nodes: dict[TaskId, NodeView], fact: f.Fact, at: float) -> None:
                 edge=fact.edge,
             )
         case f.AttemptRetried():
-            old = nodes.pop(fact.id)
-            nodes[fact.next_id] = replace(
-                old, id=fact.next_id, state="retrying", attempt=old.attempt + 1, error=fact.error
-            )
+            nodes[fact.next_id] = _retried(nodes.pop(fact.id), fact, at)
         case f.NodeSucceeded():
             nodes[fact.id] = replace(nodes[fact.id], state="succeeded", ended_at=at, error=None)
         case f.NodeFailed():
@@ -136,8 +163,27 @@ def tell_node(nodes: dict[TaskId, NodeView], fact: f.Fact, at: float) -> None:
                 nodes[id] = replace(nodes[id], handled=True)
 
 
+def _retried(node: NodeView, fact: f.AttemptRetried, at: float) -> NodeView:
+    failed = TryView(id=node.id, attempt=node.attempt, due=node.due, ended_at=at, error=fact.error)
+    return replace(
+        node,
+        id=fact.next_id,
+        state="retrying",
+        attempt=node.attempt + 1,
+        error=fact.error,
+        due=fact.due,
+        tries=(*node.tries, failed),
+    )
+
+
 def run_json(run: RunView, results: Mapping[TaskId, Json]) -> dict[str, Json]:
     """A run as JSON; `results` are those known of its tasks."""
+    nodes = [node_json(node, results.get(node.id)) for node in sorted(run.nodes.values(), key=by_start)]
+    return {**head_json(run), "nodes": nodes}
+
+
+def head_json(run: RunView) -> dict[str, Json]:
+    """All but its nodes."""
     return {
         "run_id": run.run_id,
         "flow": run.flow,
@@ -149,16 +195,17 @@ def run_json(run: RunView, results: Mapping[TaskId, Json]) -> dict[str, Json]:
         "attempt": run.attempt,
         "node_args": run.node_args,
         "labels": dict(run.labels),
-        "nodes": [_node_json(node, results.get(node.id)) for node in sorted(run.nodes.values(), key=_by_start)],
+        "edges": [edge_json(index, edge) for index, edge in sorted(run.edges.items())],
+        "fallbacks": [fallback_json(index, one) for index, one in sorted(run.fallbacks.items())],
     }
 
 
-def _by_start(node: NodeView) -> tuple[float, int]:
+def by_start(node: NodeView) -> tuple[float, int]:
     """A node that was retried keeps its place."""
     return node.started_at, node.number
 
 
-def _node_json(node: NodeView, result: Json) -> dict[str, Json]:
+def node_json(node: NodeView, result: Json) -> dict[str, Json]:
     return {
         "id": node.id,
         "name": node.name,
@@ -172,7 +219,19 @@ def _node_json(node: NodeView, result: Json) -> dict[str, Json]:
         "parent": node.parent,
         "handled": node.handled,
         "fallback": node.fallback is not None,
+        "due": instant(node.due or node.started_at),
+        "tries": [_try_json(one) for one in node.tries],
         "waiting_for": None,  # a queue that does not exist yet: only its dispatcher knows
+    }
+
+
+def _try_json(one: TryView) -> dict[str, Json]:
+    return {
+        "id": one.id,
+        "attempt": one.attempt,
+        "due": instant(one.due),
+        "ended_at": instant(one.ended_at),
+        "error": error_json(one.error),
     }
 
 

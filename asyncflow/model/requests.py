@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, ClassVar, TypeAlias
+from typing import Any, ClassVar, TypeAlias, get_args
 
 import orjson
 
@@ -39,10 +39,53 @@ class StartRun:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ShowRun:
-    """Answer: {"run": a run as JSON}. `run_id` may be a unique beginning of one."""
+    """Answer: {"run": a run as JSON}. `run_id` may be a unique beginning of one.
+
+    With `most` a run of any size is told in few words: without results, and of each name no more than so many nodes,
+    the others as "groups".
+    """
 
     verb: ClassVar[str] = "show"
     run_id: RunId
+    most: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ShowNode:
+    """Answer: {"node": a node with its result and its arguments}, by the id of any of its attempts."""
+
+    verb: ClassVar[str] = "node"
+    run_id: RunId
+    id: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ShowJournal:
+    """Answer: {"entries": [{"version", "at", "facts"}]}, those after a version, at most so many."""
+
+    verb: ClassVar[str] = "journal"
+    run_id: RunId
+    after: int = 0
+    limit: int = 200
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ShowOverview:
+    """Answer: {"overview": how things stand, and the outcomes of the runs of so many seconds}."""
+
+    verb: ClassVar[str] = "overview"
+    seconds: float = 3600.0
+    run_id: RunId = RunId("")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ShowFlow:
+    """Answer: {"statistics": of a flow and its nodes, over its last runs that are over}."""
+
+    verb: ClassVar[str] = "flow"
+    flow: FlowName
+    last: int = 50
+    run_id: RunId = RunId("")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -74,11 +117,12 @@ class WatchRun:
     """Answers: {"run": as it is now}, {"changes": [...]} of it and its child runs, {"run", "ended": true}.
 
     Between them {"waiting": [{"run_id", "id", "task", "queue", "since"}]}: attempts for which no queue exists, and,
-    with null for `since`, those that have found one after all.
+    with null for `since`, those that have found one after all. With `most` the run is told in few words, as ShowRun does.
     """
 
     verb: ClassVar[str] = "watch"
     run_id: RunId
+    most: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -114,16 +158,18 @@ class Ping:
     run_id: RunId = RunId("")
 
 
-Request: TypeAlias = StartRun | ShowRun | ListRuns | WaitRun | WatchRun | CancelRun | PauseRun | ResumeRun | Ping
+Look: TypeAlias = ShowRun | ShowNode | ShowJournal | ShowOverview | ShowFlow
+"""Changes nothing, and is answered once."""
 
-_REQUESTS: Mapping[str, type[Any]] = {
-    kind.verb: kind for kind in (StartRun, ShowRun, ListRuns, WaitRun, WatchRun, CancelRun, PauseRun, ResumeRun, Ping)
-}
+Request: TypeAlias = StartRun | Look | ListRuns | WaitRun | WatchRun | CancelRun | PauseRun | ResumeRun | Ping
+
+_REQUESTS: Mapping[str, type[Any]] = {kind.verb: kind for kind in get_args(Request)}
 _REFUSALS: Mapping[str, type[errors.RequestError]] = {
     kind.__name__: kind
     for kind in (
         errors.UnknownFlowError,
         errors.UnknownRunError,
+        errors.UnknownNodeError,
         errors.AmbiguousRunError,
         errors.InvalidNodeArgsError,
         errors.SelectiveNoPathError,
@@ -161,6 +207,11 @@ _KINDS: Mapping[str, type[Any] | tuple[type[Any], ...]] = {
     "since": (int, float, type(None)),
     "until": (int, float, type(None)),
     "search": str,
+    "most": (int, type(None)),
+    "id": str,
+    "after": int,
+    "seconds": (int, float),
+    "last": int,
     "reason": str,
 }
 

@@ -31,8 +31,8 @@ class Store(Protocol):
     async def mark_published(self, ids: Sequence[TaskId], at: float = 0.0) -> None:
         """Note that the broker has confirmed these attempts, and when. Need not be durable at once."""
 
-    async def journal(self, run_id: RunId) -> list[Entry]:
-        """Every entry of a run, in order; empty for an unknown run."""
+    async def journal(self, run_id: RunId, after: int = 0, limit: int | None = None) -> list[Entry]:
+        """The entries of a run with a version after that one, in order, at most so many; empty for an unknown run."""
 
     async def journals(self, run_ids: Sequence[RunId]) -> dict[RunId, list[Entry]]: ...
 

@@ -18,23 +18,33 @@ class Access:
     tokens: TokenFile | None = None
     demanded: bool = False
 
-    def require(self, request: Request, scope: Scope) -> None:
-        """Raises Refused, 401 or 403. A wrong token is refused also where none is needed. Raises StoreError."""
+    def require(self, request: Request, scope: Scope) -> str:
+        """Who asks: a token's id, or an address. Raises Refused, 401 or 403, and StoreError.
+
+        A wrong token is refused also where none is needed.
+        """
         kind, _, text = request.headers.get("Authorization", "").partition(" ")
         if not text:
             if self.demanded:
-                raise Refused(
-                    HTTPStatus.UNAUTHORIZED,
-                    "this needs a token, as `Authorization: Bearer TOKEN`; `asyncflow token create` makes one",
-                    challenge="Bearer",
+                raise _unauthorized(
+                    "this needs a token, as `Authorization: Bearer TOKEN`; `asyncflow token create` makes one"
                 )
-            return
-        found = self.tokens.scope_of(text.strip()) if self.tokens is not None and kind.lower() == "bearer" else None
+            return address_of(request)
+        found = self.tokens.find(text.strip()) if self.tokens is not None and kind.lower() == "bearer" else None
         if found is None:
-            raise Refused(HTTPStatus.UNAUTHORIZED, "this token is not valid here", challenge="Bearer")
-        if not found.covers(scope):
+            raise _unauthorized("this token is not valid here")
+        if not found.scope.covers(scope):
             raise Refused(
                 HTTPStatus.FORBIDDEN,
-                f"this needs a token of scope {scope.value!r}, and yours has {found.value!r}; "
+                f"this needs a token of scope {scope.value!r}, and yours has {found.scope.value!r}; "
                 f"`asyncflow token create --scope {scope.value}` makes one",
             )
+        return f"token {found.id}"
+
+
+def address_of(request: Request) -> str:
+    return "" if request.client is None else request.client.host
+
+
+def _unauthorized(message: str) -> Refused:
+    return Refused(HTTPStatus.UNAUTHORIZED, message, headers={"WWW-Authenticate": "Bearer"})

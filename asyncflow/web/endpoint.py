@@ -18,6 +18,7 @@ from starlette.routing import Route
 from asyncflow.config.durations import moment_of
 from asyncflow.errors import AsyncflowError
 from asyncflow.model.names import Json
+from asyncflow.web.access import address_of
 from asyncflow.web.answers import JSON
 from asyncflow.web.refusals import Refused, status_of
 from asyncflow.web.site import Site
@@ -77,6 +78,8 @@ class Call:
     """A request that has been checked."""
 
     request: Request
+    client: str
+    """Who asks: a token's id, or an address."""
     query: Mapping[str, Any]
     body: Mapping[str, Json]
 
@@ -130,10 +133,23 @@ class Endpoint:
         return Route(self.path, serve, methods=[self.method], name=self.handler.__name__)
 
     async def _serve(self, site: Site, request: Request) -> Response:
-        if self.scope is not None:
-            site.access.require(request, self.scope)
+        client = self._admit(site, request)
         body = await self._body(request) if self.body else {}
-        return await self.handler(site, Call(request=request, query=self._query(request), body=body))
+        return await self.handler(site, Call(request=request, client=client, query=self._query(request), body=body))
+
+    def _admit(self, site: Site, request: Request) -> str:
+        """Who asks. Raises Refused, StoreError."""
+        address = address_of(request)
+        if self.scope is None:
+            site.pace.take(address)
+            return address
+        try:
+            client = site.access.require(request, self.scope)
+        except Refused:
+            site.pace.take(address)  # who guesses may guess no faster
+            raise
+        site.pace.take(client)
+        return client
 
     def _query(self, request: Request) -> Mapping[str, Any]:
         known = {parameter.name: parameter for parameter in self.parameters}

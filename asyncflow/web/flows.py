@@ -6,6 +6,7 @@ from starlette.responses import Response
 
 from asyncflow import drawing
 from asyncflow.errors import UnknownFlowError
+from asyncflow.model.condition import ALWAYS
 from asyncflow.model.flow import Flow, SubFlow
 from asyncflow.model.names import FlowName, Json
 from asyncflow.web.answers import answer
@@ -62,5 +63,15 @@ def _flow_json(flow: Flow) -> Json:
             else {"name": node.name, "kind": "task", "queue": node.queue, "storage": node.storage}
             for node in flow.nodes.values()
         ],
+        "edges": [
+            {
+                "index": edge.index,
+                "from": list(edge.sources),
+                "to": list(edge.targets),
+                "condition": "" if edge.condition == ALWAYS else str(edge.condition),
+            }
+            for edge in flow.edges
+        ],
+        "fallbacks": [{"index": one.index, "of": sorted(one.nodes), "to": list(one.targets)} for one in flow.fallbacks],
         "node_args_schema": flow.node_args_schema,
     }

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Mapping
 from http import HTTPStatus
 
 from starlette.exceptions import HTTPException
@@ -17,6 +18,7 @@ _log = logging.getLogger("asyncflow.web")
 _STATUSES: tuple[tuple[type[errors.AsyncflowError], HTTPStatus], ...] = (
     (errors.UnknownFlowError, HTTPStatus.NOT_FOUND),
     (errors.UnknownRunError, HTTPStatus.NOT_FOUND),
+    (errors.UnknownNodeError, HTTPStatus.NOT_FOUND),
     (errors.AmbiguousRunError, HTTPStatus.CONFLICT),
     (errors.InvalidNodeArgsError, HTTPStatus.UNPROCESSABLE_ENTITY),
     (errors.SelectiveNoPathError, HTTPStatus.UNPROCESSABLE_ENTITY),
@@ -31,8 +33,8 @@ _STATUSES: tuple[tuple[type[errors.AsyncflowError], HTTPStatus], ...] = (
 class Refused(HTTPException):
     """What HTTP itself has a status for: a missing token, a body that is no JSON."""
 
-    def __init__(self, status: HTTPStatus, message: str, *, challenge: str = "") -> None:
-        super().__init__(status, message, {"WWW-Authenticate": challenge} if challenge else None)
+    def __init__(self, status: HTTPStatus, message: str, *, headers: Mapping[str, str] | None = None) -> None:
+        super().__init__(status, message, headers)
 
 
 def status_of(error: errors.AsyncflowError) -> HTTPStatus:

@@ -20,6 +20,9 @@ from asyncflow.web.site import Site
 _KEYS = uuid.UUID("5a3c9b0e-2f0b-5d8e-9f55-2f6f5e1c7a41")
 """Run ids are made of idempotency keys under this namespace; it may never change."""
 
+_DRAWN = 40
+"""Sub-flows of one name whose own nodes are looked at for a drawing."""
+
 _FIRST = ("running", "retrying", "failed", "cancelled", "succeeded", "reused")
 """The state of a node with several instances is the first of these that one of them is in."""
 
@@ -57,12 +60,22 @@ async def listed(site: Site, call: Call) -> Sequence[Mapping[str, Json]]:
 
 
 async def show_run(site: Site, call: Call) -> Response:
-    return answer({"run": (await site.client.run(call.path("run")).status()).report})
+    run, most = site.client.run(call.path("run")), call.query["most"]
+    return answer({"run": (await run.status()).report if most is None else await run.digest(most)})
+
+
+async def show_node(site: Site, call: Call) -> Response:
+    return answer({"node": await site.client.run(call.path("run")).node(call.path("node"))})
+
+
+async def show_facts(site: Site, call: Call) -> Response:
+    run = site.client.run(call.path("run"))
+    return answer({"entries": await run.journal(call.query["after"], call.query["limit"])})
 
 
 async def wait_run(site: Site, call: Call) -> Response:
     """The run when it is over, or as it is when the time is up."""
-    run = site.client.run((await site.client.run(call.path("run")).status()).run_id)
+    run = site.client.run(await _one(site, call))
     try:
         outcome = await run.wait(call.query["timeout"])
     except TimeoutError:
@@ -90,14 +103,15 @@ async def resume_run(site: Site, call: Call) -> Response:
 
 async def _one(site: Site, call: Call) -> str:
     """The whole id: what is changed must be one run. Raises UnknownRunError, AmbiguousRunError."""
-    return (await site.client.run(call.path("run")).status()).run_id
+    found: str = (await site.client.run(call.path("run")).digest(0))["run_id"]
+    return found
 
 
 async def draw_run(site: Site, call: Call) -> Response:
-    report = (await site.client.run(call.path("run")).status()).report
-    flow = flow_of(site, report["flow"])
+    run = await site.client.run(call.path("run")).digest(_DRAWN)
+    flow = flow_of(site, run["flow"])
     expand, format = call.query["expand"], call.query["format"]
-    states = states_of(report["nodes"], deep=expand)
+    states = states_of(run, deep=expand)
     if format == "svg":
         return drawn(site.gallery.svg(flow.name, expand, states), "svg")
     return drawn(
@@ -106,19 +120,23 @@ async def draw_run(site: Site, call: Call) -> Response:
     )
 
 
-def states_of(nodes: Sequence[Mapping[str, Json]], *, deep: int = 0) -> Mapping[str, drawing.NodeState]:
+def states_of(run: Mapping[str, Json], *, deep: int = 0) -> Mapping[str, drawing.NodeState]:
     """How the nodes of a report stand, by path; those in sub-flows too, so many sub-flows deep."""
     counts: dict[str, Counter[str]] = {}
-    _count(nodes, "", deep, counts)
+    _count(run, "", deep, counts)
     return {
-        path: drawing.NodeState(state=next(state for state in _FIRST if count[state]), counts=dict(count))
+        path: drawing.NodeState(state=next((state for state in _FIRST if count[state]), "waiting"), counts=dict(count))
         for path, count in counts.items()
     }
 
 
-def _count(nodes: Sequence[Mapping[str, Json]], within: str, deep: int, counts: dict[str, Counter[str]]) -> None:
-    for node in nodes:
+def _count(run: Mapping[str, Json], within: str, deep: int, counts: dict[str, Counter[str]]) -> None:
+    many = {group["name"]: group["states"] for group in run.get("groups", ())}
+    for name, states in many.items():
+        counts.setdefault(f"{within}{name}", Counter()).update(states)
+    for node in run["nodes"]:
         path = f"{within}{node['name']}"
-        counts.setdefault(path, Counter())[node["state"]] += 1
+        if node["name"] not in many:
+            counts.setdefault(path, Counter())[node["state"]] += 1
         if deep > 0 and node.get("nodes"):
-            _count(node["nodes"], f"{path}/", deep - 1, counts)
+            _count(node, f"{path}/", deep - 1, counts)

@@ -37,6 +37,8 @@ _NAME = {"type": "string", "minLength": 1, "maxLength": 200}
 _TIME = {"type": ["string", "null"], "format": "date-time"}
 _STATE = {"enum": [status.value for status in Status]}
 _ERROR = {"oneOf": [{"type": "null"}, _ref("TaskError")]}
+_COUNTS = {"type": "object", "additionalProperties": {"type": "integer"}}
+_SPREAD = {"description": "null, or count, p50, p95, p99 and most.", "type": ["object", "null"]}
 _LABELS = {"type": "object", "additionalProperties": _TEXT}
 
 START = _object(
@@ -98,7 +100,46 @@ SCHEMAS: Mapping[str, Json] = MappingProxyType(
         ),
         "RunSummary": _answer(**_HEADER),
         "Run": _answer(**_HEADER, attempt={"type": "integer"}, node_args={}, nodes=_list(_ref("Node"))),
+        "Overview": _answer(
+            at=_TIME,
+            since=_TIME,
+            width={"type": "number", "description": "Seconds of a step."},
+            steps=_list(_COUNTS),
+            flows=_list(_answer(flow=_TEXT, states=_COUNTS)),
+            open=_COUNTS,
+            late=_list(_ref("RunSummary")),
+            lag=_SPREAD,
+            outbox={"type": "integer"},
+            queues={
+                "oneOf": [
+                    {"type": "null"},
+                    _list(
+                        _answer(
+                            name=_TEXT,
+                            exists={"type": "boolean"},
+                            messages={"type": "integer"},
+                            consumers={"type": "integer"},
+                        )
+                    ),
+                ]
+            },
+            dispatchers=_list(_answer(name=_TEXT, partitions=_list({"type": "integer"}))),
+        ),
+        "Statistics": _answer(
+            flow=_TEXT,
+            runs={"type": "integer"},
+            states=_COUNTS,
+            seconds=_SPREAD,
+            nodes=_list(_answer(name=_TEXT, states=_COUNTS, attempts={"type": "integer"}, rate={}, seconds=_SPREAD)),
+            edges=_list(_answer(index={"type": "integer"}, fired={"type": "integer"}, not_fired={"type": "integer"})),
+            recent=_list(_answer(run_id=_TEXT, state=_STATE, started_at=_TIME, seconds={})),
+        ),
+        "Entry": _answer(version={"type": "integer"}, at=_TIME, facts=_list({"type": "array"})),
         "FlowAnswer": _answer(flow=_ref("Flow")),
+        "NodeAnswer": _answer(node=_ref("Node")),
+        "FactsAnswer": _answer(entries=_list(_ref("Entry"))),
+        "OverviewAnswer": _answer(overview=_ref("Overview")),
+        "StatisticsAnswer": _answer(statistics=_ref("Statistics")),
         "FlowsAnswer": _answer(flows=_list(_ref("Flow"))),
         "RunAnswer": _answer(run=_ref("Run")),
         "RunsAnswer": _answer(runs=_list(_ref("RunSummary"))),

@@ -13,6 +13,7 @@ from asyncflow.drawing.svg import Painting, svg_of
 from asyncflow.model.flow import Configuration
 from asyncflow.web.access import Access
 from asyncflow.web.meters import Meters
+from asyncflow.web.pace import Pace
 
 
 class Gallery:
@@ -43,6 +44,8 @@ class Timing:
     """A dispatcher that was replaced does not know who watched: ask again after so long a silence."""
     look: float = 1.0
     """How often a stream of the list of runs looks for changes."""
+    batch: float = 0.25
+    """A stream of a run in few words tells it no more often."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,6 +58,7 @@ class Site:
     timing: Timing = field(default_factory=Timing)
     closing: anyio.Event = field(default_factory=anyio.Event)
     meters: Meters = field(default_factory=Meters)
+    pace: Pace = field(default_factory=Pace)
     gallery: Gallery = field(init=False)
 
     def __post_init__(self) -> None:

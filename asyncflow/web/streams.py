@@ -6,6 +6,7 @@ Every stream begins with how things are, so a client that comes back needs no pl
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from typing import TypeAlias
 
 import anyio
@@ -26,14 +27,22 @@ _HEADERS = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
 
 
 async def follow_run(site: Site, call: Call) -> Response:
-    """`run`: the whole report; `changes`: what was committed since; `end`: the report of a run that is over."""
-    run_id = (await site.client.run(call.path("run")).status()).run_id
+    """`run`: the whole report; `changes`: what was committed since; `end`: the report of a run that is over.
+
+    In few words, `run` is told again after changes, and no changes are.
+    """
+    most = call.query["most"]
+    run_id = (await site.client.run(call.path("run")).digest(0))["run_id"]
 
     async def produce(emit: Emit) -> None:
-        while not await _conversation(site, run_id, emit):
-            pass
+        if most is None:
+            while not await _conversation(site, run_id, emit):
+                pass
+        else:
+            while not await _in_few_words(site, run_id, most, emit):
+                pass
 
-    return EventStream(site, produce)
+    return EventStream(site, call, produce)
 
 
 async def _conversation(site: Site, run_id: str, emit: Emit) -> bool:
@@ -49,6 +58,45 @@ async def _conversation(site: Site, run_id: str, emit: Emit) -> bool:
     return False
 
 
+async def _in_few_words(site: Site, run_id: str, most: int, emit: Emit) -> bool:
+    """As above. Changes come faster than anyone reads: they are told together, and less often the longer that takes."""
+    run = site.client.run(run_id)
+    moved = anyio.Event()
+    ended = failed = None
+
+    async def tell() -> None:
+        nonlocal moved
+        while True:
+            await moved.wait()
+            moved = anyio.Event()
+            began = anyio.current_time()
+            with suppress(AsyncflowError):  # what ends the conversation is told by its answers
+                await emit("run", {"run": await run.digest(most)})
+            await anyio.sleep(max(site.timing.batch, 3 * (anyio.current_time() - began)))
+
+    with anyio.CancelScope(deadline=anyio.current_time() + site.timing.reminder) as scope:
+        async with run.changes(most) as answers, anyio.create_task_group() as group:
+            group.start_soon(tell)
+            try:
+                async for message in answers:
+                    scope.deadline = anyio.current_time() + site.timing.reminder
+                    if message.get("ended"):
+                        ended = message
+                        break
+                    if "run" in message:
+                        await emit("run", message)
+                    else:
+                        moved.set()
+            except AsyncflowError as exc:
+                failed = exc
+            group.cancel_scope.cancel()
+    if failed is not None:
+        raise failed
+    if ended is not None:
+        await emit("end", ended)
+    return ended is not None
+
+
 async def follow_runs(site: Site, call: Call) -> Response:
     """`runs`: the list, whenever it is another."""
     first = await listed(site, call)
@@ -62,7 +110,7 @@ async def follow_runs(site: Site, call: Call) -> Response:
                 await anyio.sleep(site.timing.look)
                 runs = await listed(site, call)
 
-    return EventStream(site, produce)
+    return EventStream(site, call, produce)
 
 
 class EventStream(Response):
@@ -70,14 +118,21 @@ class EventStream(Response):
 
     media_type = EVENT_STREAM
 
-    def __init__(self, site: Site, produce: Callable[[Emit], Awaitable[None]]) -> None:
+    def __init__(self, site: Site, call: Call, produce: Callable[[Emit], Awaitable[None]]) -> None:
+        """Raises Refused where there are too many already."""
+        site.pace.check_stream(call.client)
         super().__init__(headers=_HEADERS)
+        self._client = call.client
         del self.headers["content-length"]
         self._site = site
         self._produce = produce
         self._sending = anyio.Lock()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        with self._site.pace.stream(self._client):
+            await self._serve(receive, send)
+
+    async def _serve(self, receive: Receive, send: Send) -> None:
         await send({"type": "http.response.start", "status": self.status_code, "headers": self.raw_headers})
         self._site.meters.stream(1)
         try:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from asyncflow.drawing import FORMATS
 from asyncflow.model.run import Status
-from asyncflow.web import flows, health, runs, schemas, streams, token_desk
+from asyncflow.web import flows, health, overview, runs, schemas, streams, token_desk
 from asyncflow.web.endpoint import Endpoint, Parameter
 from asyncflow.web.streams import EVENT_STREAM
 from asyncflow.web.tokens import Scope
@@ -22,6 +22,12 @@ _FILTERS = (
     Parameter(name="limit", summary="At most so many.", kind="integer", default=100, least=1, most=1000),
 )
 _RUN = "/api/runs/{run}"
+_MOST = Parameter(
+    name="most",
+    summary="Tell it in few words: no results, and of each name no more than so many nodes; groups tell of the rest.",
+    kind="integer",
+    most=500,
+)
 
 ENDPOINTS: tuple[Endpoint, ...] = (
     Endpoint(
@@ -39,6 +45,19 @@ ENDPOINTS: tuple[Endpoint, ...] = (
         parameters=_DRAWING,
         media=_DRAWING_MEDIA,
         refusals=(404,),
+    ),
+    Endpoint(
+        method="GET",
+        path="/api/flows/{flow:path}/statistics",
+        summary="How a flow and its nodes have done in its last runs: how many succeeded, and how long they took.",
+        handler=overview.show_statistics,
+        parameters=(
+            Parameter(
+                name="last", summary="So many runs that are over.", kind="integer", default=50, least=1, most=200
+            ),
+        ),
+        answer="StatisticsAnswer",
+        refusals=(404, 503),
     ),
     Endpoint(
         method="GET",
@@ -83,7 +102,34 @@ ENDPOINTS: tuple[Endpoint, ...] = (
         path=_RUN,
         summary="Show a run with its nodes. A beginning of its id is enough, if it fits no other.",
         handler=runs.show_run,
+        parameters=(_MOST,),
         answer="RunAnswer",
+        refusals=(404, 409, 503),
+    ),
+    Endpoint(
+        method="GET",
+        path=f"{_RUN}/nodes/{{node}}",
+        summary="Show a node with its arguments, result and attempts, by the id of any of these.",
+        handler=runs.show_node,
+        answer="NodeAnswer",
+        refusals=(404, 409, 503),
+    ),
+    Endpoint(
+        method="GET",
+        path=f"{_RUN}/facts",
+        summary="The journal of a run: what was decided, and when, as it is stored.",
+        handler=runs.show_facts,
+        parameters=(
+            Parameter(
+                name="after",
+                summary="From the entry after this version on.",
+                kind="integer",
+                default=0,
+                most=999_999_999,
+            ),
+            Parameter(name="limit", summary="At most so many.", kind="integer", default=200, least=1, most=1000),
+        ),
+        answer="FactsAnswer",
         refusals=(404, 409, 503),
     ),
     Endpoint(
@@ -100,6 +146,7 @@ ENDPOINTS: tuple[Endpoint, ...] = (
         path=f"{_RUN}/changes",
         summary="Follow a run: `run` with all of it, `changes` with what was committed since, `end` when it is over.",
         handler=streams.follow_run,
+        parameters=(_MOST,),
         media=(EVENT_STREAM,),
         refusals=(404, 409, 503),
     ),
@@ -139,6 +186,19 @@ ENDPOINTS: tuple[Endpoint, ...] = (
         scope=Scope.RUN,
         answer="RunIdAnswer",
         refusals=(404, 409, 503),
+    ),
+    Endpoint(
+        method="GET",
+        path="/api/overview",
+        summary="How things stand: outcomes over time, late runs, dispatch lag, queues, dispatchers.",
+        handler=overview.show_overview,
+        parameters=(
+            Parameter(
+                name="seconds", summary="How far back.", kind="integer", default=3600, least=60, most=366 * 86400
+            ),
+        ),
+        answer="OverviewAnswer",
+        refusals=(503,),
     ),
     Endpoint(
         method="GET",

@@ -84,14 +84,14 @@ class TokenFile:
             self._seen = seen
         return self._tokens
 
-    def scope_of(self, text: str) -> Scope | None:
-        """What a token allows; None where it is none of ours. Raises StoreError."""
+    def find(self, text: str) -> Token | None:
+        """What is known of a token; None where it is none of ours. Raises StoreError."""
         digest = _digest(text)
-        scope = None
+        found = None
         for token in self.tokens():
             if hmac.compare_digest(token.digest, digest):
-                scope = token.scope
-        return scope
+                found = token
+        return found
 
     def _read(self) -> tuple[Token, ...]:
         try:

@@ -39,6 +39,49 @@ async def test_a_journal_holds_every_entry_in_order(store):
     assert await store.journal("r") == [advance("r", version).entry for version in range(1, 12)]
 
 
+async def test_a_journal_is_read_from_any_version_on(store):
+    for version in range(1, 8):
+        await store.commit(Batch(advances=(advance("r", version), advance("other", version))))
+    assert [entry.version for entry in await store.journal("r", 3)] == [4, 5, 6, 7]
+    assert [entry.version for entry in await store.journal("r", 3, 2)] == [4, 5]
+    assert await store.journal("r", 7) == []
+    assert await store.journal("r", 0, 1) == [advance("r", 1).entry]
+
+
+async def test_runs_are_counted_by_flow_status_and_time(store):
+    child = ParentNode(run_id="a", id="n")
+    for run_id, flow, status, started_at in (
+        ("early", "f", Status.SUCCEEDED, 99.9),
+        ("a", "f", Status.RUNNING, 100.0),
+        ("b", "f", Status.RUNNING, 109.9),
+        ("c", "f", Status.FAILED, 110.0),
+        ("d", "g", Status.FAILED, 129.0),
+    ):
+        await store.commit(Batch(advances=(advance(run_id, 1, flow=flow, status=status, started_at=started_at),)))
+    await store.commit(Batch(advances=(advance("e", 1, parent_node=child, root_id="a", started_at=105.0),)))
+    counted = {(one.flow, one.status, one.step): one.count for one in await store.outcomes(100.0, 10.0)}
+    assert counted == {
+        ("f", Status.RUNNING, 0): 2,
+        ("f", Status.FAILED, 1): 1,
+        ("g", Status.FAILED, 2): 1,
+    }
+
+
+async def test_the_longest_open_runs_are_those_that_started_first(store):
+    child = ParentNode(run_id="late", id="n")
+    for run_id, status, started_at in (
+        ("late", Status.RUNNING, 5.0),
+        ("over", Status.SUCCEEDED, 1.0),
+        ("first", Status.RUNNING, 2.0),
+        ("paused", Status.PAUSED, 1.0),
+        ("second", Status.RUNNING, 3.0),
+    ):
+        await store.commit(Batch(advances=(advance(run_id, 1, status=status, started_at=started_at),)))
+    await store.commit(Batch(advances=(advance("child", 1, parent_node=child, root_id="late", started_at=0.0),)))
+    assert [header.run_id for header in await store.longest_open(2)] == ["first", "second"]
+    assert await store.longest_open(2) == [await store.header("first"), await store.header("second")]
+
+
 async def test_the_journal_of_an_unknown_run_is_empty(store):
     assert await store.journal("nobody") == []
 

@@ -18,6 +18,8 @@ from asyncflow.client import Client
 from asyncflow.config import load_mapping
 from asyncflow.dispatcher.dispatcher import Dispatcher, Surroundings
 from asyncflow.engine.selective import select
+from asyncflow.errors import BrokerError
+from asyncflow.fleet import Answers, QueueState, WorkerReport
 from asyncflow.model.flow import Configuration
 from asyncflow.ports import Line, Message, Published
 from asyncflow.predicates import BUILT_INS
@@ -25,6 +27,7 @@ from asyncflow.testing.broker import MemoryBroker, worked
 from asyncflow.web.access import Access
 from asyncflow.web.application import application
 from asyncflow.web.guard import Limits
+from asyncflow.web.pace import Bounds, Pace
 from asyncflow.web.server import Address, limits_of, listening
 from asyncflow.web.site import Site, Timing
 from asyncflow.web.tokens import TokenFile
@@ -90,33 +93,78 @@ class Counter(MemoryBroker):
             self.deliver(worked(lambda headers, body: "cooked", message))
 
 
+@dataclass(slots=True)
+class LateClock(SystemClock):
+    """Of this machine, or so many seconds ahead."""
+
+    ahead: float = 0.0
+
+    def now(self) -> float:
+        return SystemClock.now(self) + self.ahead
+
+
+@dataclass(slots=True)
+class Fleet:
+    """What is seen of workers; nobody knows where there is no `queues`."""
+
+    queues: dict[str, QueueState] | None = None
+    generation: int = 1
+    connected: bool = True
+
+    async def queue(self, name: str) -> QueueState | None:
+        if self.queues is None:
+            raise BrokerError("nobody is asked")
+        return self.queues.get(name)
+
+    async def reports(self) -> list[WorkerReport]:
+        await anyio.sleep_forever()
+        return []
+
+    async def ask(self, *_: object, **__: object) -> Answers:
+        return Answers()
+
+    async def is_attached(self, worker: str) -> bool:
+        return False
+
+
 @dataclass(frozen=True, kw_only=True)
 class Restaurant:
     broker: Counter
     client: Client
     configuration: Configuration
 
-    def site(self, tokens: TokenFile | None = None, line: Line | None = None) -> Site:
+    clock: LateClock
+    fleet: Fleet
+
+    def site(self, tokens: TokenFile | None = None, line: Line | None = None, bounds: Bounds | None = None) -> Site:
         """Off loopback where there are tokens."""
         return Site(
             client=Client(line, timeout=0.1) if line else self.client,
             configuration=self.configuration,
             access=Access(tokens=tokens, demanded=tokens is not None),
-            timing=Timing(heartbeat=0.05, reminder=0.2, look=0.02),
+            timing=Timing(heartbeat=0.05, reminder=0.2, look=0.02, batch=0.02),
+            pace=Pace(bounds or Bounds(rate=10_000, burst=10_000)),
         )
 
     def asked(
-        self, tokens: TokenFile | None = None, limits: Limits | None = None, line: Line | None = None
+        self,
+        tokens: TokenFile | None = None,
+        limits: Limits | None = None,
+        line: Line | None = None,
+        bounds: Bounds | None = None,
     ) -> httpx.AsyncClient:
-        transport = httpx.ASGITransport(application(self.site(tokens, line), limits), raise_app_exceptions=False)
+        app = application(self.site(tokens, line, bounds), limits)
+        transport = httpx.ASGITransport(app, raise_app_exceptions=False)
         return httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1:8321")
 
     @asynccontextmanager
-    async def served(self, tokens: TokenFile | None = None) -> AsyncIterator[httpx.AsyncClient]:
+    async def served(
+        self, tokens: TokenFile | None = None, bounds: Bounds | None = None
+    ) -> AsyncIterator[httpx.AsyncClient]:
         """By a real server."""
         address = Address(host="127.0.0.1", port=0)
         async with (
-            listening(self.site(tokens), address, limits_of(address)) as url,
+            listening(self.site(tokens, bounds=bounds), address, limits_of(address)) as url,
             httpx.AsyncClient(base_url=url) as asked,
         ):
             yield asked
@@ -131,6 +179,7 @@ class Restaurant:
 async def open_restaurant() -> AsyncIterator[Restaurant]:
     configuration = load_mapping(MENU, builtins=BUILT_INS, environ={}).configuration
     broker = Counter({"quick": quick})
+    clock, fleet = LateClock(), Fleet()
     dispatcher = Dispatcher(
         Surroundings(
             configuration=configuration,
@@ -138,13 +187,16 @@ async def open_restaurant() -> AsyncIterator[Restaurant]:
             store=MemoryStore(),
             codec=CeleryCodec(),
             results=None,
-            clock=SystemClock(),
+            clock=clock,
+            workers=fleet,
             select=lambda flow, wish: select(configuration.flows, flow, wish.tasks),
         )
     )
     async with anyio.create_task_group() as group:
         await group.start(dispatcher.run)
-        yield Restaurant(broker=broker, client=Client(dispatcher), configuration=configuration)
+        yield Restaurant(
+            broker=broker, client=Client(dispatcher), configuration=configuration, clock=clock, fleet=fleet
+        )
         group.cancel_scope.cancel()
 
 

@@ -68,7 +68,7 @@ async def test_nodes_that_have_not_begun_are_drawn_as_waiting(restaurant: Restau
 
 def test_many_instances_of_a_node_are_counted_and_the_most_pressing_colours_it() -> None:
     nodes = [{"name": "A", "state": state} for state in ("succeeded", "failed", "running", "succeeded")]
-    assert states_of(nodes) == {
+    assert states_of({"nodes": nodes}) == {
         "A": NodeState(state="running", counts={"succeeded": 2, "failed": 1, "running": 1}),
     }
 

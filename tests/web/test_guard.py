@@ -25,7 +25,7 @@ def bearer(token: str) -> dict[str, str]:
 async def test_off_loopback_everything_but_health_demands_a_token(
     restaurant: Restaurant, tmp_path: Path, endpoint
 ) -> None:
-    path = endpoint.path.replace(":path", "").format(flow="dinner", run="one", token="one")
+    path = endpoint.path.replace(":path", "").format(flow="dinner", run="one", token="one", node="one")
     async with restaurant.asked(tokens_in(tmp_path)) as asked:
         response = await asked.request(endpoint.method, path)
     if endpoint.path in {"/healthz", "/readyz", "/api/openapi.json"}:
@@ -73,7 +73,9 @@ def test_a_file_of_tokens_is_private_and_holds_no_token(tmp_path: Path) -> None:
     assert tokens.path.stat().st_mode & 0o777 == 0o600
     assert text not in tokens.path.read_text()
     assert text.rpartition("_")[2] not in tokens.path.read_text()
-    assert tokens_in(tmp_path).scope_of(text) is Scope.RUN
+    found = tokens_in(tmp_path).find(text)
+    assert found is not None
+    assert found.scope is Scope.RUN
     assert tokens.tokens() == (token,)
     with pytest.raises(RequestError, match=token.id):
         tokens.revoke("none")
@@ -83,7 +85,7 @@ def test_an_unreadable_file_of_tokens_lets_nobody_in(tmp_path: Path) -> None:
     tokens = tokens_in(tmp_path)
     tokens.path.write_text("{")
     with pytest.raises(StoreError, match="cannot be read"):
-        tokens.scope_of("any")
+        tokens.find("any")
 
 
 @pytest.mark.parametrize(

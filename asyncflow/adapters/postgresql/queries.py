@@ -19,6 +19,10 @@ JOURNALS = """
 SELECT run_id, facts.version, at, facts FROM runs JOIN facts USING (run)
 WHERE run_id = ANY(%s) ORDER BY run, facts.version
 """
+JOURNAL = """
+SELECT run_id, facts.version, at, facts FROM runs JOIN facts USING (run)
+WHERE run_id = %s AND facts.version > %s ORDER BY facts.version LIMIT %s
+"""
 TAILS = """
 SELECT run_id, snapshots.version, 0::float8, state, TRUE AS is_snapshot FROM runs JOIN snapshots USING (run)
 WHERE run_id = ANY(%(ids)s)
@@ -42,6 +46,13 @@ WHERE verdict IS NULL AND due < %(before)s AND {_WANTED} ORDER BY due, attempt
 """
 OPEN_FLOWS = "SELECT flow, count(*) FROM runs WHERE status IN ('running', 'paused') GROUP BY flow"
 TIMERS = f"SELECT run_id, kind, task_id, attempt, due FROM timers JOIN runs USING (run) WHERE {_WANTED} ORDER BY due"
+OUTCOMES = """
+SELECT flow, status, floor((started_at - %(since)s) / %(width)s)::bigint AS step, count(*) FROM runs
+WHERE parent_run IS NULL AND started_at >= %(since)s GROUP BY flow, status, step
+"""
+LONGEST_OPEN = f"""
+SELECT {HEADER_COLUMNS} FROM runs WHERE status = 'running' AND parent_run IS NULL ORDER BY started_at LIMIT %s
+"""
 HEADER = f"SELECT {HEADER_COLUMNS} FROM runs WHERE run_id = ANY(%s)"
 VERSIONS = "SELECT run_id, version FROM runs WHERE run_id = ANY(%s)"
 TAKE_SLOT = """

@@ -16,12 +16,13 @@ from asyncflow.adapters.postgresql import leases, queries, schema, upkeep
 from asyncflow.adapters.postgresql.address import Address, Limits, RunMovedError
 from asyncflow.adapters.postgresql.marks import Marks
 from asyncflow.adapters.postgresql.pool import LostError, Pool
-from asyncflow.adapters.rows import to_attempt, to_header
+from asyncflow.adapters.rows import to_attempt, to_header, to_tally
 from asyncflow.errors import FencedError, StoreError
 from asyncflow.model.commands import SetTimer
 from asyncflow.model.finding import Finding
 from asyncflow.model.names import FlowName, RunId, TaskId
 from asyncflow.model.run_filter import RunFilter
+from asyncflow.model.tally import Tally
 from asyncflow.ports import Attempt, Batch, Entry, Lease, Outstanding, RunHeader, Tail
 
 _DEFAULT_LIMITS = Limits()
@@ -153,8 +154,11 @@ class PostgresStore:
 
     # --- reading ------------------------------------------------------------------------------------------------------
 
-    async def journal(self, run_id: RunId) -> list[Entry]:
-        return (await self.journals([run_id]))[run_id]
+    async def journal(self, run_id: RunId, after: int = 0, limit: int | None = None) -> list[Entry]:
+        if not queries.sayable([run_id]):
+            return []
+        rows = await self._pool.rows(queries.JOURNAL, (run_id, after, limit))
+        return (await asyncio.to_thread(queries.to_journals, rows, [run_id]))[run_id]
 
     async def journals(self, run_ids: Sequence[RunId]) -> dict[RunId, list[Entry]]:
         rows = await self._pool.rows(queries.JOURNALS, (queries.sayable(run_ids),))
@@ -187,6 +191,13 @@ class PostgresStore:
 
     async def open_flows(self) -> dict[FlowName, int]:
         return {FlowName(flow): count for flow, count in await self._pool.rows(queries.OPEN_FLOWS)}
+
+    async def outcomes(self, since: float, width: float) -> list[Tally]:
+        asked = {"since": float(since), "width": float(width)}
+        return [to_tally(row) for row in await self._pool.rows(queries.OUTCOMES, asked)]
+
+    async def longest_open(self, limit: int) -> list[RunHeader]:
+        return [to_header(row) for row in await self._pool.rows(queries.LONGEST_OPEN, (limit,))]
 
     async def header(self, run_id: RunId) -> RunHeader | None:
         rows = await self._of_ids(queries.HEADER, [run_id])

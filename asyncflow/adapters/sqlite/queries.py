@@ -15,6 +15,7 @@ from asyncflow.adapters.rows import (
     of_partitions,
     to_attempt,
     to_header,
+    to_tally,
 )
 from asyncflow.model import journal
 from asyncflow.model.commands import SetTimer
@@ -22,11 +23,16 @@ from asyncflow.model.events import TimerKind
 from asyncflow.model.names import FlowName, RunId, TaskId
 from asyncflow.model.run_filter import RunFilter
 from asyncflow.model.snapshot import Snapshot
+from asyncflow.model.tally import Tally
 from asyncflow.ports import Attempt, Entry, Outstanding, RunHeader, Tail
 
 _JOURNALS = """
 SELECT run_id, facts.version, at, facts FROM runs JOIN facts USING (run)
 WHERE run_id IN (SELECT value FROM json_each(?)) ORDER BY run, facts.version
+"""
+_JOURNAL = """
+SELECT facts.version, at, facts FROM runs JOIN facts USING (run)
+WHERE run_id IN (SELECT value FROM json_each(?)) AND facts.version > ? ORDER BY facts.version LIMIT ?
 """
 _SNAPSHOTS = """
 SELECT run_id, snapshots.version, state FROM runs JOIN snapshots USING (run)
@@ -58,6 +64,13 @@ _TEXTS = Texts(
     contains="instr(lower({}), ?) > 0",
     error="json_extract(CAST(error AS TEXT), '$.type') || ': ' || json_extract(CAST(error AS TEXT), '$.message')",
 )
+_OUTCOMES = """
+SELECT flow, status, CAST((started_at - :since) / :width AS INTEGER) AS step, count(*) FROM runs
+WHERE parent_run IS NULL AND started_at >= :since GROUP BY flow, status, step
+"""
+_LONGEST_OPEN = f"""
+SELECT {HEADER_COLUMNS} FROM runs WHERE status = 'running' AND parent_run IS NULL ORDER BY started_at LIMIT ?
+"""
 _HEADER = f"SELECT {HEADER_COLUMNS} FROM runs WHERE run_id = ?"
 
 
@@ -66,6 +79,11 @@ def journals(connection: sqlite3.Connection, run_ids: Sequence[RunId]) -> dict[R
     for run_id, version, at, facts in connection.execute(_JOURNALS, (of_ids(run_ids),)):
         found[run_id].append(Entry(version=version, at=at, facts=journal.decode(facts)))
     return found
+
+
+def journal_after(connection: sqlite3.Connection, run_id: RunId, after: int, limit: int | None) -> list[Entry]:
+    rows = connection.execute(_JOURNAL, (of_ids([run_id]), after, -1 if limit is None else limit))
+    return [Entry(version=version, at=at, facts=journal.decode(facts)) for version, at, facts in rows]
 
 
 def tails(connection: sqlite3.Connection, run_ids: Sequence[RunId]) -> dict[RunId, Tail]:
@@ -107,6 +125,14 @@ def outstanding(connection: sqlite3.Connection, before: float, partitions: Colle
 
 def open_flows(connection: sqlite3.Connection) -> dict[FlowName, int]:
     return dict(connection.execute(_OPEN_FLOWS))
+
+
+def outcomes(connection: sqlite3.Connection, since: float, width: float) -> list[Tally]:
+    return [to_tally(row) for row in connection.execute(_OUTCOMES, {"since": since, "width": width})]
+
+
+def longest_open(connection: sqlite3.Connection, limit: int) -> list[RunHeader]:
+    return [to_header(row) for row in connection.execute(_LONGEST_OPEN, (limit,))]
 
 
 def timers(connection: sqlite3.Connection, partitions: Collection[int] | None) -> list[SetTimer]:

@@ -25,6 +25,7 @@ from asyncflow.model.commands import SetTimer
 from asyncflow.model.finding import Finding
 from asyncflow.model.names import FlowName, RunId, TaskId
 from asyncflow.model.run_filter import RunFilter
+from asyncflow.model.tally import Tally
 from asyncflow.ports import Attempt, Batch, Entry, Lease, Outstanding, RunHeader, Tail
 
 _Answer = TypeVar("_Answer")
@@ -81,8 +82,8 @@ class SqliteStore:
     async def mark_published(self, ids: Sequence[TaskId], at: float = 0.0) -> None:
         self._writable().mark([(at, one) for one in ids])
 
-    async def journal(self, run_id: RunId) -> list[Entry]:
-        return (await self.journals([run_id]))[run_id]
+    async def journal(self, run_id: RunId, after: int = 0, limit: int | None = None) -> list[Entry]:
+        return await self._read(queries.journal_after, run_id, after, limit)
 
     async def journals(self, run_ids: Sequence[RunId]) -> dict[RunId, list[Entry]]:
         return await self._read(queries.journals, run_ids)
@@ -115,6 +116,12 @@ class SqliteStore:
 
     async def open_flows(self) -> dict[FlowName, int]:
         return await self._read(queries.open_flows)
+
+    async def outcomes(self, since: float, width: float) -> list[Tally]:
+        return await self._read(queries.outcomes, since, width)
+
+    async def longest_open(self, limit: int) -> list[RunHeader]:
+        return await self._read(queries.longest_open, limit)
 
     async def header(self, run_id: RunId) -> RunHeader | None:
         return await self._read(queries.header, run_id)
