@@ -38,7 +38,8 @@ _REMIND_SECONDS = 30.0
 class Outcome:
     """A run as the dispatcher reports it; `report` is the whole report as JSON.
 
-    `nodes` are dicts with "id", "name", "kind", "state", "attempt", "result", "error" and, for sub-flows, "nodes".
+    `nodes` are dicts with "id", "name", "kind", "state", "attempt", "result", "error", "progress" and, for sub-flows,
+    "nodes".
     """
 
     run_id: RunId
@@ -125,7 +126,8 @@ class RunHandle:
         """The run's changes as they are committed: {"run": ...} first, then {"changes": ...}, then {"run", "ended"}.
 
         Between them {"waiting": [{"run_id", "id", "task", "queue", "since"}]} names tasks that wait for a queue which
-        no worker has made yet, and, with None for `since`, those that wait no more.
+        no worker has made yet, and, with None for `since`, those that wait no more. {"progress": [{"run_id", "id",
+        "task", "progress": {"done", "total", "text"}}]} tells how far running tasks say they are.
         """
         async with self._client.line.answers(r.WatchRun(run_id=self.id, most=most)) as answers:
             yield answers

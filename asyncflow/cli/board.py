@@ -15,7 +15,7 @@ from asyncflow.model import facts as f
 from asyncflow.model import journal
 from asyncflow.model.history import NodeView, tell_node
 from asyncflow.model.names import FlowName, Json, NodeName, RunId, TaskId
-from asyncflow.model.run import NodeKind, Status, TaskError
+from asyncflow.model.run import HowFar, NodeKind, Status, TaskError
 
 OVER = frozenset({"succeeded", "failed", "cancelled", "reused"})
 
@@ -58,6 +58,8 @@ class Change:
     before: NodeView | None
     waits_for: str = ""
     """It has not moved, but waits for this queue, which no worker has made yet."""
+    how_far: HowFar | None = None
+    """It has not moved, but is so far."""
 
 
 class Board:
@@ -69,6 +71,7 @@ class Board:
         self.branches: dict[RunId, Branch] = {}
         self.waiting: dict[TaskId, str] = {}
         """Nodes whose task waits for a queue that does not exist."""
+        self.progress: dict[TaskId, HowFar] = {}
         self._read(report)
 
     def child(self, node: NodeView) -> Branch | None:
@@ -81,6 +84,8 @@ class Board:
             return self._replaced(message["run"])
         if "waiting" in message:
             return list(self._waits(message["waiting"]))
+        if "progress" in message:
+            return list(self._gets_on(message["progress"]))
         return [
             moved
             for change in message["changes"]
@@ -109,6 +114,14 @@ class Board:
                 self.waiting[node.id] = one["queue"]
                 yield Change(branch=branch, node=node, before=node, waits_for=one["queue"])
 
+    def _gets_on(self, told: Iterable[Mapping[str, Json]]) -> Iterator[Change]:
+        for one in told:
+            branch = self.branches.get(RunId(one["run_id"]))
+            node = None if branch is None else branch.nodes.get(TaskId(one["id"]))
+            if branch is not None and node is not None and node.state not in OVER:
+                how_far = self.progress[node.id] = HowFar(**one["progress"])
+                yield Change(branch=branch, node=node, before=node, how_far=how_far)
+
     def _all_waiting(self) -> Iterator[Change]:
         for branch, node in self.everywhere():
             if queue := self.waiting.get(node.id):
@@ -127,7 +140,8 @@ class Board:
             _rename(branch, fact)
         for id, old in before.items():
             new = branch.nodes[id]
-            self.waiting.pop(new.id if old is None else old.id, None)
+            for lives in (self.waiting, self.progress):
+                lives.pop(new.id if old is None else old.id, None)
             if old is None or _told(new) != _told(old):
                 yield self._moved(branch, new, old)
 
@@ -147,7 +161,7 @@ class Board:
     def _replaced(self, report: Mapping[str, Json]) -> list[Change]:
         before = {node.id: node for _, node in self.everywhere()}
         waited = self.waiting
-        self.branches, self.waiting = {}, {}
+        self.branches, self.waiting, self.progress = {}, {}, {}
         self._read(report)
         moved = [
             Change(branch=branch, node=node, before=before.get(node.id))
@@ -172,6 +186,8 @@ class Board:
             self._moved(branch, node, None)
             if each.get("waiting_for"):
                 self.waiting[node.id] = each["waiting_for"]
+            if each.get("progress"):
+                self.progress[node.id] = HowFar(**each["progress"])
             if "nodes" in each:
                 self._read_nodes(RunId(node.id), each["nodes"])
 

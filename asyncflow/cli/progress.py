@@ -15,9 +15,12 @@ from rich.text import Text
 from asyncflow.cli.board import Board, Change
 from asyncflow.cli.board import Group as Instances
 from asyncflow.cli.tree import MOST_INSTANCES, detail_of, drawn, mark, of_waiting, rows_of, tally, time_of
-from asyncflow.cli.words import duration, one_line, short
+from asyncflow.cli.words import duration, of_progress, one_line, short
+from asyncflow.model.names import TaskId
+from asyncflow.model.run import HowFar
 
 _TALLY_EVERY = 1.0
+_PROGRESS_EVERY = 10.0
 
 
 class Progress(Protocol):
@@ -127,6 +130,8 @@ class PlainLines:
         self._pending: dict[int, tuple[str, Instances]] = {}
         self._waits: set[tuple[str, str]] = set()
         """Names and queues of which it was said that they wait."""
+        self._got_on: dict[TaskId, float] = {}
+        """By attempt: when it was last told how far it is."""
 
     def __enter__(self) -> Self:
         return self
@@ -142,6 +147,10 @@ class PlainLines:
             name = "/".join(map(one_line, (*change.branch.path, node.name)))
             if change.waits_for:
                 self._tell_waiting(name, change.waits_for)
+                continue
+            if change.how_far is not None:
+                if len(group) <= MOST_INSTANCES:
+                    self._tell_progress(name, node.id, change.how_far)
                 continue
             if len(group) > MOST_INSTANCES:
                 self._pending[id(group)] = (name, group)
@@ -165,6 +174,12 @@ class PlainLines:
         if (name, queue) not in self._waits:
             self._waits.add((name, queue))
             self._write(f"{'waits':<9}  {name}  {of_waiting(queue).removeprefix('waits: ')}")
+
+    def _tell_progress(self, name: str, id: TaskId, how_far: HowFar) -> None:
+        now = time.monotonic()
+        if now - self._got_on.get(id, float("-inf")) >= _PROGRESS_EVERY:
+            self._got_on[id] = now
+            self._write(f"{'so far':<9}  {name}  {of_progress(how_far)}")
 
     def _tell_counts(self, *, at_once: bool = False) -> None:
         now = time.monotonic()

@@ -8,10 +8,10 @@ from dataclasses import dataclass, replace
 from rich.text import Text
 
 from asyncflow.cli.board import OVER, Board, Branch, Group
-from asyncflow.cli.words import duration, of_error, one_line
+from asyncflow.cli.words import duration, of_error, of_progress, one_line
 from asyncflow.model.history import NodeView
 from asyncflow.model.names import NodeName, TaskId
-from asyncflow.model.run import NodeKind
+from asyncflow.model.run import HowFar, NodeKind
 
 MOST_INSTANCES = 20
 """More instances of one name than that are told in one line."""
@@ -26,6 +26,7 @@ _MARKS = {
     "paused": ("‖", "yellow"),
 }
 _BAR = 8
+_GAUGE = 12
 _TIME = 8
 
 
@@ -43,7 +44,7 @@ class Row:
 
 def rows_of(board: Board, now: float, *, depth: int = 0, fold: bool = False) -> list[Row]:
     """The lines of a board; `fold` leaves out what stands in sub-flows that have succeeded."""
-    look = _Look(now=now, fold=fold, depth=depth, waiting=board.waiting)
+    look = _Look(now=now, fold=fold, depth=depth, waiting=board.waiting, progress=board.progress)
     return list(_rows(board, board.branches[board.run_id], look))
 
 
@@ -66,6 +67,7 @@ class _Look:
     now: float
     fold: bool
     waiting: Mapping[TaskId, str]
+    progress: Mapping[TaskId, HowFar]
     depth: int = 0
 
     def deeper(self) -> _Look:
@@ -86,10 +88,10 @@ def _rows(board: Board, branch: Branch, look: _Look) -> Iterator[Row]:
 
 
 def _row_of_node(node: NodeView, look: _Look) -> Row:
-    waits = look.waiting.get(node.id)
+    waits, how_far = look.waiting.get(node.id), look.progress.get(node.id)
     detail = Text(detail_of(node), "red" if is_cause(node) and not node.handled else "dim")
-    if waits:
-        detail = Text("  ").join(part for part in (Text(of_waiting(waits), "yellow"), detail) if part)
+    before = [Text(of_waiting(waits), "yellow")] if waits else [] if how_far is None else [_gauge(how_far)]
+    detail = Text("  ").join(part for part in (*before, detail) if part)
     return Row(
         depth=look.depth,
         state=node.state,
@@ -166,6 +168,15 @@ def _bar(group: Group) -> Text:
     return Text.assemble(
         ("━" * max(0, full - bad), "green"), ("━" * min(bad, full), "red"), ("━" * (_BAR - full), "dim")
     )
+
+
+def _gauge(how_far: HowFar) -> Text:
+    """A bar, where there is an end to be seen, and the words."""
+    words = of_progress(how_far)
+    if how_far.done is None or not how_far.total or how_far.total < 0:
+        return Text(words)
+    full = round(_GAUGE * min(1.0, max(0.0, how_far.done / how_far.total)))
+    return Text.assemble(("━" * full, "cyan"), ("─" * (_GAUGE - full), "dim"), " ", words)
 
 
 def _line(row: Row, names: int, width: int) -> Text:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from asyncflow.model.run import TaskError
+from asyncflow.model.run import HowFar, TaskError
 
 SHORT_ID = 8
 
@@ -35,6 +35,18 @@ def printable(line: str) -> str:
 
 def of_error(error: TaskError | None) -> str:
     return "" if error is None else one_line(str(error))
+
+
+def of_progress(how_far: HowFar) -> str:
+    """3 of 8  beating eggs."""
+    done = "" if how_far.done is None else _amount(how_far.done)
+    if done and how_far.total is not None:
+        done += f" of {_amount(how_far.total)}"
+    return "  ".join(part for part in (done, one_line(how_far.text)) if part)
+
+
+def _amount(amount: float) -> str:
+    return f"{amount:,.0f}" if amount == int(amount) else f"{amount:,.1f}"
 
 
 def short(run_id: str) -> str:

@@ -17,6 +17,7 @@ import anyio.abc
 from asyncflow.dispatcher.answers import Answers
 from asyncflow.dispatcher.cascade import Cascade, Rules
 from asyncflow.dispatcher.completions import Judge, failed_to_keep, is_final
+from asyncflow.dispatcher.headway import Headway
 from asyncflow.dispatcher.outbox import Outbox
 from asyncflow.dispatcher.place import Place
 from asyncflow.dispatcher.reader import ResultReader
@@ -55,6 +56,7 @@ class World:
     """Called after each commit: tells those who watch."""
     group: anyio.abc.TaskGroup
     place: Place
+    headway: Headway
     trace: Callable[[Turn], None] | None = None
     """Called after each commit, while the runs are still known as they were before."""
 
@@ -206,9 +208,13 @@ class Decider:
             return None
         node = hot.run.active.get(completion.id)
         first = self._pending.get(completion.id, work)
-        if node is None or not is_final(completion):
-            self.counts.late += node is None
+        if node is None:
+            self.counts.late += 1
             turn.settle(work)
+            return None
+        if not is_final(completion):
+            self._world.headway.note(hot.run, node.name, completion)
+            turn.let_pass(work)
             return None
         if first is not work:
             # Acknowledged with the first, not before: that may have come over a connection that is gone by now.
@@ -344,6 +350,7 @@ class Decider:
         for verdict in turn.verdicts:
             self._run_of.pop(verdict.id, None)
             self._pending.pop(verdict.id, None)
+            world.headway.forget(verdict.id)
         while len(self._run_of) > self._settings.located:
             self._run_of.popitem(last=False)
         world.outbox.add(turn.attempts)
@@ -356,4 +363,4 @@ class Decider:
             if work.committed is not None:
                 work.committed()
         world.committed(turn)
-        await world.broker.ack(turn.deliveries)
+        await world.broker.ack([*turn.deliveries, *turn.passing])

@@ -15,6 +15,7 @@ from anyio.streams.memory import MemoryObjectSendStream
 from asyncflow.dispatcher.cascade import Rules
 from asyncflow.dispatcher.decider import Decider, DeciderSettings, World
 from asyncflow.dispatcher.front import Desk, Front
+from asyncflow.dispatcher.headway import Headway, Progressed
 from asyncflow.dispatcher.ids import TaskIds
 from asyncflow.dispatcher.looks import Looks
 from asyncflow.dispatcher.outbox import Follower, Outbox, OutboxSettings, Waiting
@@ -22,6 +23,7 @@ from asyncflow.dispatcher.overview import Overview, Survey, Surveyed
 from asyncflow.dispatcher.place import Place
 from asyncflow.dispatcher.reader import ResultReader
 from asyncflow.dispatcher.replies import Replies
+from asyncflow.dispatcher.reports import Live
 from asyncflow.dispatcher.statistics import Statistics
 from asyncflow.dispatcher.stories import Stories
 from asyncflow.dispatcher.timers import Timers
@@ -93,6 +95,8 @@ class Dispatcher:
             follower=self._follower(),
         )
         self._timers = Timers(clock=around.clock, fire=self._fire)
+        self._headway = Headway(clock=around.clock, tell=self._tell_progress)
+        self._live = Live(waiting=self._outbox.waiting, progress=self._headway.newest)
         self._decider: Decider
         self._front: Front
         self._intake = anyio.CancelScope()
@@ -108,8 +112,9 @@ class Dispatcher:
             self._assemble(group)
             self._outbox.add(await self._around.store.unpublished(ours))
             self._timers.add(await self._around.store.timers(ours))
-            for serve in (self._decider.run, self._outbox.run, self._timers.run, self._replies.run, self._take_in):
-                group.start_soon(serve)
+            for part in (self._decider, self._outbox, self._timers, self._replies, self._headway):
+                group.start_soon(part.run)
+            group.start_soon(self._take_in)
             if self._watchdog is not None:
                 now = self._around.clock.now()
                 self._watchdog.take_over(await self._around.store.outstanding(now, ours))
@@ -158,6 +163,7 @@ class Dispatcher:
             committed=self._tell,
             group=group,
             place=around.place,
+            headway=self._headway,
             trace=self._trace(),
         )
         self._decider = Decider(world=world, rules=rules, reader=self._reader, settings=self._settings.decider)
@@ -173,7 +179,7 @@ class Dispatcher:
                 submit=self._decider.submit,
                 select=around.select,
                 group=group,
-                waiting=self._outbox.waiting,
+                live=self._live,
             )
         )
 
@@ -188,7 +194,7 @@ class Dispatcher:
         )
         return Looks(
             store=around.store,
-            stories=Stories(around.store, self._reader, around.clock, self._outbox.waiting),
+            stories=Stories(around.store, self._reader, around.clock, self._live),
             overview=Overview(surveyed),
             statistics=Statistics(around.store),
         )
@@ -265,6 +271,9 @@ class Dispatcher:
 
     def _tell_waiting(self, waiting: Sequence[Waiting]) -> None:
         self._front.tell_waiting(waiting)
+
+    def _tell_progress(self, progressed: Sequence[Progressed]) -> None:
+        self._front.watchers.notify_progress(progressed)
 
     def _revoke(self, id: TaskId) -> None:
         """A lost attempt that turns up after all need not run."""

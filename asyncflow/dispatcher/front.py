@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any, assert_never
@@ -15,7 +15,7 @@ from asyncflow.dispatcher.looks import Looks
 from asyncflow.dispatcher.outbox import Waiting
 from asyncflow.dispatcher.place import Place
 from asyncflow.dispatcher.reader import ResultReader
-from asyncflow.dispatcher.reports import find_run, list_runs, note_waiting, run_as_json
+from asyncflow.dispatcher.reports import Live, find_run, list_runs, run_as_json
 from asyncflow.dispatcher.watchers import Send, Watcher, Watchers
 from asyncflow.dispatcher.work import Work
 from asyncflow.errors import (
@@ -29,7 +29,7 @@ from asyncflow.model import jsontext
 from asyncflow.model import requests as r
 from asyncflow.model.events import CancelRequested, Event, PauseRequested, ResumeRequested, RunRequested
 from asyncflow.model.flow import Configuration, Flow, Selective
-from asyncflow.model.names import FlowName, Json, NodeName, RunId, TaskId
+from asyncflow.model.names import FlowName, Json, NodeName, RunId
 from asyncflow.model.run import Selection
 from asyncflow.ports import Broker, Clock, Delivery, Message, Published, RunHeader, Store
 
@@ -50,8 +50,7 @@ class Desk:
     submit: Callable[[Work], None]
     select: Callable[[FlowName, Selective], Selection]
     group: anyio.abc.TaskGroup
-    waiting: Mapping[TaskId, Waiting] = field(default_factory=dict)
-    """Attempts for which no queue exists yet; it changes by itself."""
+    live: Live = field(default_factory=Live)
 
 
 _Change = r.StartRun | r.CancelRun | r.PauseRun | r.ResumeRun
@@ -194,10 +193,12 @@ class Front:
     async def _tell(self, request: r.Request, send: Send, delivery: Delivery | None) -> None:
         try:
             match request:
-                case r.ShowRun(most=None):
-                    run_id = await find_run(self._desk.store, request.run_id)
-                    send(jsontext.dumps({"run": await self.run_as_json(run_id)}))
-                case r.ShowRun() | r.ShowNode() | r.ShowJournal() | r.ShowOverview() | r.ShowFlow():
+                case r.ShowRun():
+                    header = await self._header(request.run_id)
+                    # Of a run that goes on, its own dispatcher knows more than the store.
+                    if header.status.is_terminal or not await self._pass_on(header, delivery):
+                        send(jsontext.dumps(await self._report(header.run_id, request.most)))
+                case r.ShowNode() | r.ShowJournal() | r.ShowOverview() | r.ShowFlow():
                     send(jsontext.dumps(await self._desk.looks.answer(request)))
                 case r.ListRuns():
                     send(jsontext.dumps({"runs": await list_runs(self._desk.store, request)}))
@@ -230,15 +231,15 @@ class Front:
             self.watchers.remove(watcher)
             await self._send_end(watcher)
         elif watcher.changes:
-            send(jsontext.dumps(await self._report(watcher)))
+            send(jsontext.dumps(await self._report(header.run_id, watcher.most)))
 
     async def _send_end(self, watcher: Watcher) -> None:
-        watcher.send(jsontext.dumps({**await self._report(watcher), "ended": True}))
+        watcher.send(jsontext.dumps({**await self._report(watcher.run_id, watcher.most), "ended": True}))
 
-    async def _report(self, watcher: Watcher) -> dict[str, Json]:
-        if watcher.most is None:
-            return {"run": await self.run_as_json(watcher.run_id)}
-        return await self._desk.looks.answer(r.ShowRun(run_id=watcher.run_id, most=watcher.most))
+    async def _report(self, run_id: RunId, most: int | None) -> dict[str, Json]:
+        if most is None:
+            return {"run": await self.run_as_json(run_id)}
+        return await self._desk.looks.answer(r.ShowRun(run_id=run_id, most=most))
 
     async def _header(self, run_id: RunId) -> RunHeader:
         header = await self._desk.store.header(await find_run(self._desk.store, run_id))
@@ -249,8 +250,7 @@ class Front:
     async def run_as_json(self, run_id: RunId) -> dict[str, Json]:
         """The run with its nodes, and the nodes of its sub-flows in them. Raises UnknownRunError, StoreError."""
         run = await run_as_json(self._desk.store, self._desk.reader.inline, run_id)
-        if self._desk.waiting:
-            note_waiting(run["nodes"], self._desk.waiting)
+        self._desk.live.note(run["nodes"])
         return run
 
     def tell_waiting(self, waiting: Sequence[Waiting]) -> None:

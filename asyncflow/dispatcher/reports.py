@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
+from asyncflow.dispatcher.headway import how_far_json
 from asyncflow.dispatcher.outbox import Waiting
 from asyncflow.errors import AmbiguousRunError, RequestError, UnknownRunError
 from asyncflow.model.history import error_json, instant, run_json, view_of
 from asyncflow.model.names import Json, RunId, TaskId
 from asyncflow.model.requests import ListRuns
-from asyncflow.model.run import NodeKind, Status
+from asyncflow.model.run import HowFar, NodeKind, Status
 from asyncflow.model.run_filter import RunFilter
 from asyncflow.ports import RunHeader, Store
 
@@ -49,13 +51,24 @@ async def _child_as_json(store: Store, results_of: Any, run_id: RunId) -> dict[s
     return {name: child[name] for name in ("nodes", "edges", "fallbacks")}
 
 
-def note_waiting(nodes: Iterable[dict[str, Json]], waiting: Mapping[TaskId, Waiting]) -> None:
-    """Write into nodes, and those of their sub-flows, for which queue they wait."""
-    for node in nodes:
-        found = waiting.get(node["id"])
-        if found is not None:
-            node["waiting_for"] = found.queue
-        note_waiting(node.get("nodes", ()), waiting)
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Live:
+    """What only the dispatcher of a run knows of its attempts. Both change by themselves."""
+
+    waiting: Mapping[TaskId, Waiting] = field(default_factory=dict)
+    """Those for which no queue exists yet."""
+    progress: Mapping[TaskId, HowFar] = field(default_factory=dict)
+
+    def note(self, nodes: Iterable[dict[str, Json]]) -> None:
+        """Write it into nodes, and those of their sub-flows."""
+        if not self.waiting and not self.progress:
+            return
+        for node in nodes:
+            waiting = self.waiting.get(node["id"])
+            if waiting is not None:
+                node["waiting_for"] = waiting.queue
+            node["progress"] = how_far_json(self.progress.get(node["id"]))
+            self.note(node.get("nodes", ()))
 
 
 async def list_runs(store: Store, request: ListRuns) -> list[dict[str, Json]]:

@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
 import anyio
 import anyio.to_thread
 
-from asyncflow.dispatcher.outbox import Waiting
 from asyncflow.dispatcher.reader import ResultReader
-from asyncflow.dispatcher.reports import note_waiting
+from asyncflow.dispatcher.reports import Live
 from asyncflow.errors import StorageError, UnknownNodeError, UnknownRunError
 from asyncflow.model import journal, jsontext
 from asyncflow.model.digest import digest_json
@@ -37,11 +36,11 @@ class _Story:
 
 
 class Stories:
-    def __init__(self, store: Store, reader: ResultReader, clock: Clock, waiting: Mapping[TaskId, Waiting]) -> None:
+    def __init__(self, store: Store, reader: ResultReader, clock: Clock, live: Live) -> None:
         self._store = store
         self._reader = reader
         self._clock = clock
-        self._waiting = waiting
+        self._live = live
         self._stories: OrderedDict[RunId, _Story] = OrderedDict()
 
     async def digest(self, run_id: RunId, most: int) -> dict[str, Json]:
@@ -50,18 +49,19 @@ class Stories:
         for node in run["nodes"]:
             if node["kind"] == NodeKind.FLOW.value:
                 node.update(await self._child(RunId(node["id"]), most))
-        if self._waiting:
-            note_waiting(run["nodes"], self._waiting)
+        self._live.note(run["nodes"])
         return run
 
     async def node(self, run_id: RunId, id: str) -> dict[str, Json]:
         """A node with its result. Raises UnknownRunError, UnknownNodeError, StoreError."""
-        told: tuple[RunView, NodeView | None] = await self._told(run_id, lambda view: (view, _node_of(view, id)))
-        run, node = told
+        found: tuple[RunView, NodeView | None] = await self._told(run_id, lambda view: (view, _node_of(view, id)))
+        run, node = found
         if node is None:
             raise UnknownNodeError(id, run_id)
         node_args = node.node_args if node.own_args else run.node_args
-        return {**node_json(node, await self._result(run.flow, node)), "node_args": node_args}
+        told = {**node_json(node, await self._result(run.flow, node)), "node_args": node_args}
+        self._live.note([told])
+        return told
 
     async def entries(self, run_id: RunId, after: int, limit: int) -> list[Json]:
         """A part of its journal. Raises StoreError."""

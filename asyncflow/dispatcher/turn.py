@@ -36,6 +36,8 @@ class Turn:
     done: list[Work] = field(default_factory=list)
     deliveries: list[Delivery] = field(default_factory=list)
     """To be acknowledged after the commit."""
+    passing: list[Delivery] = field(default_factory=list)
+    """To be acknowledged with them. They tell nothing that lasts, so no commit is made for them."""
 
     def hot(self, run_id: RunId) -> Hot | None:
         """The run as this turn leaves it so far."""
@@ -63,6 +65,11 @@ class Turn:
         self.deliveries.extend(work.deliveries)
         if work.timer is not None:
             self.timers_done.append(work.timer)
+
+    def let_pass(self, work: Work) -> None:
+        """This work changes nothing that lasts."""
+        self.done.append(work)
+        self.passing.extend(work.deliveries)
 
     def _judge(self, work: Work, event: Event) -> None:
         """The verdict on the attempt that an event ends. The store lets the first one stand."""

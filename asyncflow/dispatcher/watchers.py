@@ -7,11 +7,12 @@ from dataclasses import asdict, dataclass
 
 import orjson
 
+from asyncflow.dispatcher.headway import Progressed, progressed_json
 from asyncflow.dispatcher.outbox import Waiting
 from asyncflow.dispatcher.runs import Hot
-from asyncflow.model import journal
+from asyncflow.model import journal, jsontext
 from asyncflow.model.history import instant
-from asyncflow.model.names import RunId
+from asyncflow.model.names import Json, RunId
 from asyncflow.ports import Delivery, Entry
 
 Send = Callable[[bytes], None]
@@ -78,6 +79,18 @@ class Watchers:
             body = orjson.dumps({"waiting": [asdict(one) | {"since": instant(one.since)} for one in waiting]})
             for watcher in watchers:
                 watcher.send(body)
+
+    def notify_progress(self, progressed: Iterable[Progressed]) -> None:
+        """Tell of tasks that are further now."""
+        by_root: dict[RunId, list[Json]] = {}
+        for one in progressed:
+            if one.root_id in self._by_root:
+                by_root.setdefault(one.root_id, []).append(progressed_json(one))
+        for root_id, told in by_root.items():
+            body = jsontext.dumps({"progress": told})
+            for watcher in self._by_root[root_id]:
+                if watcher.changes:
+                    watcher.send(body)
 
     def _tell(self, root_id: RunId, moved: list[tuple[RunId, Entry]], runs: Mapping[RunId, Hot]) -> None:
         watchers = self._by_root[root_id]

@@ -221,7 +221,9 @@ def node_json(node: NodeView, result: Json) -> dict[str, Json]:
         "fallback": node.fallback is not None,
         "due": instant(node.due or node.started_at),
         "tries": [_try_json(one) for one in node.tries],
-        "waiting_for": None,  # a queue that does not exist yet: only its dispatcher knows
+        # What only its dispatcher knows: the queue, where there is none of that name yet, and {done, total, text}.
+        "waiting_for": None,
+        "progress": None,
     }
 
 

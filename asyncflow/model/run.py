@@ -104,6 +104,15 @@ class Active:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class HowFar:
+    """What a running task says of its progress: so much of so much is done. Where it says nothing, None."""
+
+    done: float | None = None
+    total: float | None = None
+    text: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class TaskError:
     """Why an attempt or a run failed: an exception as data, never rebuilt as a class."""
 

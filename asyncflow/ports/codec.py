@@ -10,7 +10,7 @@ from typing import Protocol
 from asyncflow.model.commands import PublishTask
 from asyncflow.model.events import Blame
 from asyncflow.model.names import Json, TaskId
-from asyncflow.model.run import TaskError
+from asyncflow.model.run import HowFar, TaskError
 from asyncflow.ports.broker import Delivery, Message
 
 
@@ -35,7 +35,7 @@ class Completion:
     blame: Blame = Blame.TASK
     conclusive: bool = True
     worker: str = ""
-    meta: Json = None
+    how_far: HowFar | None = None
 
 
 class Codec(Protocol):

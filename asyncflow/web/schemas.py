@@ -76,6 +76,14 @@ SCHEMAS: Mapping[str, Json] = MappingProxyType(
             nodes=_list(_object({"name": _TEXT, "kind": {"enum": ["task", "flow"]}}, "name", "kind", more=True)),
             node_args_schema={},
         ),
+        "Progress": {
+            **_answer(
+                done={"type": ["number", "null"]},
+                total={"type": ["number", "null"]},
+                text={**_TEXT, "description": "What it is at; empty where it does not say."},
+            ),
+            "description": "How far a running task says it is: so much of so much. Not kept; null for what is unsaid.",
+        },
         "Node": _object(
             {
                 "id": _TEXT,
@@ -90,6 +98,11 @@ SCHEMAS: Mapping[str, Json] = MappingProxyType(
                 "parent": {},
                 "handled": {"type": "boolean", "description": "A fallback took care of its failure."},
                 "fallback": {"type": "boolean", "description": "A fallback started it."},
+                "waiting_for": {
+                    "type": ["string", "null"],
+                    "description": "The queue of its task, while there is none of that name.",
+                },
+                "progress": {"oneOf": [{"type": "null"}, _ref("Progress")]},
                 "nodes": {**_list(_ref("Node")), "description": "Of a sub-flow."},
             },
             "id",

@@ -5,7 +5,7 @@ Every stream begins with how things are, so a client that comes back needs no pl
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from contextlib import suppress
 from typing import TypeAlias
 
@@ -27,7 +27,7 @@ _HEADERS = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
 
 
 async def follow_run(site: Site, call: Call) -> Response:
-    """`run`: the whole report; `changes`: what was committed since; `end`: the report of a run that is over.
+    """`run`: the whole report; `changes`: what was committed since; `progress`; `end`: the report of a run that is over.
 
     In few words, `run` is told again after changes, and no changes are.
     """
@@ -52,7 +52,7 @@ async def _conversation(site: Site, run_id: str, emit: Emit) -> bool:
             async for message in answers:
                 scope.deadline = anyio.current_time() + site.timing.reminder
                 over = bool(message.get("ended"))
-                await emit("end" if over else "run" if "run" in message else "changes", message)
+                await emit("end" if over else _kind(message), message)
                 if over:
                     return True
     return False
@@ -83,8 +83,8 @@ async def _in_few_words(site: Site, run_id: str, most: int, emit: Emit) -> bool:
                     if message.get("ended"):
                         ended = message
                         break
-                    if "run" in message:
-                        await emit("run", message)
+                    if "run" in message or "progress" in message:
+                        await emit(_kind(message), message)
                     else:
                         moved.set()
             except AsyncflowError as exc:
@@ -95,6 +95,10 @@ async def _in_few_words(site: Site, run_id: str, most: int, emit: Emit) -> bool:
     if ended is not None:
         await emit("end", ended)
     return ended is not None
+
+
+def _kind(message: Mapping[str, Json]) -> str:
+    return next((kind for kind in ("run", "progress") if kind in message), "changes")
 
 
 async def follow_runs(site: Site, call: Call) -> Response:

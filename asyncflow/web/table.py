@@ -144,7 +144,10 @@ ENDPOINTS: tuple[Endpoint, ...] = (
     Endpoint(
         method="GET",
         path=f"{_RUN}/changes",
-        summary="Follow a run: `run` with all of it, `changes` with what was committed since, `end` when it is over.",
+        summary=(
+            "Follow a run: `run` with all of it, `changes` with what was committed since, `progress` with how far tasks "
+            "say they are (as in `progress` of a node), `end` when it is over."
+        ),
         handler=streams.follow_run,
         parameters=(_MOST,),
         media=(EVENT_STREAM,),

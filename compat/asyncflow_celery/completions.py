@@ -13,13 +13,17 @@ from collections.abc import Mapping
 from asyncflow.errors import EnvelopeError
 from asyncflow.model.events import Blame
 from asyncflow.model.names import Json, TaskId
-from asyncflow.model.run import TaskError
+from asyncflow.model.run import HowFar, TaskError
 from asyncflow.ports import Completion, Delivery, Progress
 from asyncflow_celery.content import loads
 
 SUCCEEDED = "asyncflow.succeeded"
 FAILED = "asyncflow.failed"
 ATTEMPT_HEADER = "asyncflow_attempt"
+
+_LONGEST_TEXT = 500
+_LARGEST_AMOUNT = 1e15
+"""NaN and the infinities are no amounts either."""
 
 _INFRASTRUCTURE = frozenset(
     {
@@ -119,7 +123,23 @@ def _with_progress(id: TaskId, content: Mapping[str, Json]) -> Completion:
             host = result.get("hostname") if isinstance(result, dict) else None
             return Completion(id=id, progress=progress, worker=host if isinstance(host, str) else worker)
     # Any other state is the task's own, from `update_state`, and goes with what the task says of itself.
-    return Completion(id=id, progress=progress, worker=worker, meta=result)
+    return Completion(id=id, progress=progress, worker=worker, how_far=_how_far(status, result))
+
+
+def _how_far(state: str, told: Json) -> HowFar:
+    """Our members are `done`, `total` and `text`; Celery's own examples have `current` and `status`."""
+    meta = told if isinstance(told, dict) else {"text": told}
+    texts = (meta.get(name) for name in ("text", "status", "message"))
+    text = next((text for text in texts if isinstance(text, str) and text), "" if state == "PROGRESS" else state)
+    return HowFar(
+        done=_amount(meta.get("done", meta.get("current"))),
+        total=_amount(meta.get("total")),
+        text=_text(text[:_LONGEST_TEXT]),
+    )
+
+
+def _amount(value: Json) -> float | None:
+    return value if type(value) in (int, float) and abs(value) < _LARGEST_AMOUNT else None
 
 
 def _error(result: Json, traceback: Json) -> TaskError:

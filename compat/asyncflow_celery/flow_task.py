@@ -39,7 +39,7 @@ class Place:
     """Results of parents that are kept inline, by task id."""
     errors: Mapping[str, Json] = field(default_factory=dict)
     """For a fallback: why its parents failed, by task id."""
-    report: Callable[[Json], None] | None = None
+    report: Callable[[Mapping[str, Json]], None] | None = None
     """Tells the dispatcher how far the task is."""
 
 
@@ -107,7 +107,7 @@ class FlowTask:
         return self._exception(task_name, self._id_in_flow(_path(flow_names), task_name, index))
 
     def progress(self, done: float, total: float | None = None, text: str = "") -> None:
-        """Tell people how far this task is. It reaches them where the worker's result backend is rpc://."""
+        """Tell people how far this task is, as often as you like: the newest word is passed on twice a second."""
         report = self._known().report
         if report is not None:
             report({"done": done, "total": total, "text": text})

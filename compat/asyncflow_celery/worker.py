@@ -18,6 +18,7 @@ from asyncflow.model.names import Json
 from asyncflow_celery.execution import run
 from asyncflow_celery.flow_task import Place, RetryRequested
 from asyncflow_celery.local import LOCAL, NotConfiguredError
+from asyncflow_celery.progress import reporter_of
 from asyncflow_celery.wire import FLOW_TASK
 
 
@@ -26,15 +27,17 @@ from asyncflow_celery.wire import FLOW_TASK
 @shared_task(bind=True, name=FLOW_TASK, max_retries=None, ignore_result=False, acks_late=True)  # type: ignore[untyped-decorator]  # celery ships no types
 def run_flow_task(self: Any, **call: Json) -> Json:
     """Run the flow task that a message of the dispatcher names. Other keys than those known are a newer dispatcher's."""
-    place = Place(
-        declared=LOCAL.declared(),
-        attempt=call.get("attempt", 1),
-        results=call.get("results") or {},
-        errors=call.get("errors") or {},
-        report=lambda how_far: self.update_state(state="PROGRESS", meta=how_far),
-    )
+    declared = LOCAL.declared()
     try:
-        return run(place, call, self.request.id)
+        with reporter_of(self) as reporter:
+            place = Place(
+                declared=declared,
+                attempt=call.get("attempt", 1),
+                results=call.get("results") or {},
+                errors=call.get("errors") or {},
+                report=reporter.tell,
+            )
+            return run(place, call, self.request.id)
     except RetryRequested as exc:
         wait = exc.countdown
     # Outside of the handler: Celery would take the exception at hand for the reason.

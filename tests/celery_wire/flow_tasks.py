@@ -1,5 +1,8 @@
 """A Celery app with flow tasks: classes of every kind that a worker must be able to run."""
 
+import time
+from pathlib import Path
+
 from celery import Celery
 
 from asyncflow_celery import FatalTaskError, FlowTask
@@ -76,3 +79,15 @@ class Checked(FlowTask):
 
     def run(self, node_args):
         return node_args
+
+
+class Count(FlowTask):
+    """Tells of its progress as fast as it can, and is then at its last word until it is let go."""
+
+    def run(self, node_args):
+        for number in range(1, node_args["to"] + 1):
+            self.progress(number, node_args["to"], "counting")
+        while not Path(node_args["go"]).exists():
+            time.sleep(0.01)
+        self.progress(0, 1, "never told")
+        return node_args["to"]

@@ -164,4 +164,4 @@ def test_anything_that_comes_in_is_a_report_or_refused(body, headers):
     except EnvelopeError:
         return
     assert isinstance(found.id, str)
-    orjson.dumps([found.result, found.meta, found.worker, found.error])
+    orjson.dumps([found.result, found.how_far, found.worker, found.error])

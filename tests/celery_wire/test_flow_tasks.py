@@ -1,6 +1,7 @@
 """Flow tasks on a real worker with the plugin: what they are told, where their results go, how they fail."""
 
 import json
+import time
 from pathlib import Path
 from uuid import uuid4
 
@@ -9,12 +10,14 @@ import pytest
 from asyncflow.model.commands import PublishTask
 from asyncflow.model.events import Blame
 from asyncflow.model.flow import Task, TaskKind
+from asyncflow.model.run import HowFar
 from asyncflow.ports import Completion, Progress
+from asyncflow_celery.progress import PAUSE
 from tests.celery_wire.bench import bench
 from tests.servers import CeleryWorker, wait_until
 
 HERE = Path(__file__).parent
-CLASSES = ("Show", "ReadParents", "RetryOnce", "Fatal", "NoBaseAtAll", "SelinonsArguments", "OwnConstructor")
+CLASSES = ("Show", "ReadParents", "RetryOnce", "Fatal", "NoBaseAtAll", "SelinonsArguments", "OwnConstructor", "Count")
 
 
 def write_configuration(folder: Path) -> Path:
@@ -45,8 +48,8 @@ def worker(rabbit, tmp_path_factory):
     worker.kill()
 
 
-async def run(url: str, name: str, **more) -> Completion:
-    command = PublishTask(
+def flow_task(name: str, **more) -> PublishTask:
+    return PublishTask(
         run_id="run",
         root_id="run",
         flow="dinner",
@@ -54,6 +57,10 @@ async def run(url: str, name: str, **more) -> Completion:
         task=Task(name=name, kind=TaskKind.FLOW),
         **{"attempt": 1, **more},
     )
+
+
+async def run(url: str, name: str, **more) -> Completion:
+    command = flow_task(name, **more)
     async with bench(url, callbacks=False) as at:
         await at.publish(command)
         found = await at.completions(1)
@@ -159,3 +166,25 @@ async def test_a_worker_without_a_good_configuration_lives_says_so_once_and_fail
         assert worker.log.read_text().count("worker.not_configured") == 1
     finally:
         worker.kill()
+
+
+@pytest.mark.parametrize("backend", ["rpc://", "disabled://"])
+async def test_of_a_tight_loop_little_is_told_and_the_last_word_always(rabbit, tmp_path, backend):
+    environ = {"ASYNCFLOW_CONFIG": str(write_configuration(tmp_path))}
+    url, go = rabbit.add_vhost(f"flow-tasks-{uuid4().hex}"), tmp_path / "go"
+    worker = CeleryWorker(tmp_path, "flow_tasks", broker=url, backend=backend, path=[HERE], environ=environ)
+    command = flow_task("Count", node_args={"to": 200_000, "go": str(go)})
+    try:
+        worker.start()
+        async with bench(url) as at:
+            await at.publish(command)
+            began, found = time.monotonic(), []
+            while not found or found[-1].how_far != HowFar(done=200_000, total=200_000, text="counting"):
+                found += await at.completions(1)
+            took = time.monotonic() - began
+            go.touch()
+            [ended] = await at.completions(1)
+    finally:
+        worker.kill()
+    assert len(found) <= 2 + took / PAUSE
+    assert (ended.progress, ended.result) == (Progress.SUCCEEDED, 200_000)

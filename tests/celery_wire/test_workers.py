@@ -8,6 +8,7 @@ import pytest
 from celery import Celery
 
 from asyncflow.model.events import Blame
+from asyncflow.model.run import HowFar
 from asyncflow.ports import Message, Progress
 from tests.celery_wire.bench import bench, call, finals
 
@@ -101,7 +102,7 @@ async def test_a_tasks_own_state_is_progress(workers, kind):
     async with bench(workers[kind].url, callbacks=False) as at:
         found = await at.run(call("plain_tasks.tell_of_progress"), 2)
     assert [one.progress for one in found] == [Progress.PROGRESSING, Progress.SUCCEEDED]
-    assert found[0].meta == {"done": 1, "total": 2}
+    assert found[0].how_far == HowFar(done=1, total=2)
 
 
 @pytest.mark.parametrize("kind", ALL)

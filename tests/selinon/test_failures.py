@@ -8,12 +8,8 @@ import pytest
 from asyncflow.app.daemon import serving
 from asyncflow.app.settings import Settings
 from asyncflow.client import connect
-from asyncflow.model.commands import PublishTask
-from asyncflow.model.flow import Task, TaskKind
 from asyncflow.model.run import Status
-from asyncflow.ports import Progress
 from asyncflow_celery.exceptions import exception_of
-from tests.celery_wire.bench import bench
 from tests.selinon.conftest import PROJECT, ids_of
 from tests.servers import CeleryWorker
 
@@ -102,25 +98,6 @@ async def test_every_failed_attempt_reaches_a_storage_that_keeps_errors(kitchen)
     assert {(flow, task, kind, text, json.dumps(args)) for flow, task, _, kind, text, args in kept} == {
         (*said[:-1], json.dumps(said[-1]))
     }
-
-
-async def test_progress_is_reported_while_the_task_runs(kitchen):
-    command = PublishTask(
-        run_id="run",
-        root_id="run",
-        flow="dinner",
-        id=str(uuid4()),
-        task=Task(name="Bake", kind=TaskKind.FLOW),
-        attempt=1,
-        node_args=None,
-    )
-    async with bench(kitchen.url, callbacks=False) as at:
-        await at.publish(command)
-        found = await at.completions(1)
-        while found[-1].progress is not Progress.FAILED:
-            found += await at.completions(1)
-    metas = [one.meta for one in found if one.progress is Progress.PROGRESSING]
-    assert metas == [{"done": 1, "total": 2, "text": "in the oven"}]
 
 
 class WantsItsConstructorError(Exception):

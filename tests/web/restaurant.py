@@ -21,7 +21,7 @@ from asyncflow.engine.selective import select
 from asyncflow.errors import BrokerError
 from asyncflow.fleet import Answers, QueueState, WorkerReport
 from asyncflow.model.flow import Configuration
-from asyncflow.ports import Line, Message, Published
+from asyncflow.ports import Delivery, Line, Message, Published
 from asyncflow.predicates import BUILT_INS
 from asyncflow.testing.broker import MemoryBroker, worked
 from asyncflow.web.access import Access
@@ -86,6 +86,12 @@ class Counter(MemoryBroker):
             return MemoryBroker._take(self, message)
         self.held.append(message)
         return Published.CONFIRMED
+
+    def say(self, **how_far: Any) -> None:
+        """What the task that is held says of its progress."""
+        id = str(self.held[0].headers["id"])
+        body = json.dumps({"task_id": id, "status": "PROGRESS", "result": how_far}).encode()
+        self.deliver(Delivery(body=body, content_type="application/json", correlation_id=id))
 
     def serve(self) -> None:
         served, self.held = self.held, []

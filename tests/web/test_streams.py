@@ -31,6 +31,25 @@ async def test_a_run_is_followed_to_its_end(restaurant: Restaurant) -> None:
     assert told[2].content["run"]["state"] == "succeeded"
 
 
+async def test_how_far_tasks_are_is_told_as_it_stands_in_a_report(restaurant: Restaurant) -> None:
+    how_far = {"done": 3, "total": 8, "text": "beating eggs"}
+    async with restaurant.served() as asked:
+        run_id = await start(asked)
+        await restaurant.until_cooking()
+        with anyio.fail_after(5):
+            async with asked.stream("GET", f"/api/runs/{run_id}/changes") as response:
+                async for one in events(response):
+                    if one is not None and one.event == "run":
+                        assert one.content["run"]["nodes"][-1]["progress"] is None
+                        restaurant.broker.say(**how_far)
+                    if one is not None and one.event == "progress":
+                        [told] = one.content["progress"]
+                        break
+        cook = (await asked.get(f"/api/runs/{run_id}")).json()["run"]["nodes"][-1]
+    assert (told["run_id"], told["id"], told["task"]) == (run_id, cook["id"], "Cook")
+    assert told["progress"] == cook["progress"] == how_far
+
+
 async def test_a_run_that_is_over_is_told_once(restaurant: Restaurant) -> None:
     async with restaurant.served() as asked:
         run_id = await start(asked, "fire")

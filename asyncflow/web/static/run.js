@@ -59,9 +59,18 @@ export async function runView(main, name, signal) {
   await drawGraph();
   everySecond(signal, () => { if (!OVER.has(run.state)) { drawLines(); tickHead(head, run); } });
   await follow(`${path}/changes`, (event, told) => {
-    if (told.run) { run = told.run; draw(); drawGraph(); } else refresh(next);
+    if (told.run) { run = told.run; draw(); drawGraph(); }
+    else if (event === "progress") { for (const one of told.progress) noteProgress(run.nodes, one); draw(); }
+    else refresh(next);
     return event === "end";
   }, signal);
+}
+
+function noteProgress(nodes, { id, progress }) {
+  for (const node of nodes) {
+    if (node.id === id) node.progress = progress;
+    else if (node.nodes) noteProgress(node.nodes, { id, progress });
+  }
 }
 
 function ifNew(key, draw) {

@@ -36,7 +36,6 @@ class BurntError(Exception):
 
 class Bake(FlowTask):
     async def run(self, node_args):
-        self.progress(1, 2, "in the oven")
         raise BurntError("the pie", 10)
 
 
