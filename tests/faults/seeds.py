@@ -1,12 +1,19 @@
-"""Many seeds on all processors; the environment says how many, or which one is to be played again."""
+"""Many seeds on all processors; the environment says how many, or which one is to be played again.
+
+ASYNCFLOW_FAULTS=long takes the numbers of the long forms. ASYNCFLOW_MINUTES=n ends each of them after so many minutes
+with what it has done by then, and ASYNCFLOW_FIRST=n begins at the n-th case, to go on where an earlier run has ended.
+ASYNCFLOW_SEED=n plays one seed again.
+"""
 
 from __future__ import annotations
 
+import gc
 import logging
 import multiprocessing
 import os
 import sys
-from collections.abc import Callable, Iterable
+import time
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from typing import TypeVar
 
@@ -19,6 +26,14 @@ LONG = os.environ.get("ASYNCFLOW_FAULTS") == "long"
 """Whether to take the numbers of the long form."""
 SEED = os.environ.get("ASYNCFLOW_SEED")
 """The only seed to play."""
+FIRST = int(os.environ.get("ASYNCFLOW_FIRST", "0"))
+"""The case that a long form begins with."""
+MINUTES = float(os.environ.get("ASYNCFLOW_MINUTES", "inf"))
+"""How long each test may begin new cases."""
+PROCESSES = int(os.environ.get("ASYNCFLOW_PROCESSES", os.cpu_count() or 1))
+
+_AT_ONCE = 2000
+"""Cases that are given to the processes before the clock is looked at again."""
 
 
 def sized(short: int, long: int) -> int:
@@ -31,13 +46,28 @@ def tell(capsys: pytest.CaptureFixture[str], figure: str) -> None:
         sys.stdout.write(f"\n{figure}\n")
 
 
-def on_all_processors(play: Callable[[_Case], _Found], cases: Iterable[_Case], chunk: int = 20) -> list[_Found]:
-    """The outcomes, in the order of the cases."""
+def in_time(cases: Sequence[_Case]) -> Iterator[_Case]:
+    """The cases, while there is time to begin another."""
+    begun = time.monotonic()
+    for case in cases:
+        yield case
+        if time.monotonic() - begun > MINUTES * 60:
+            return
+
+
+def on_all_processors(play: Callable[[_Case], _Found], cases: Sequence[_Case], chunk: int = 20) -> list[_Found]:
+    """The outcomes, in the order of the cases; from the first that is wanted, as far as there is time."""
     context = multiprocessing.get_context("spawn")  # a fork would copy the threads of earlier tests' servers
-    with ProcessPoolExecutor(os.cpu_count(), mp_context=context, initializer=_hush) as pool:
-        return list(pool.map(play, cases, chunksize=chunk))
+    found: list[_Found] = []
+    with ProcessPoolExecutor(PROCESSES, mp_context=context, initializer=_prepare) as pool:
+        for first in in_time(range(FIRST, len(cases), _AT_ONCE)):
+            found += pool.map(play, cases[first : first + _AT_ONCE], chunksize=chunk)
+            if LONG:
+                sys.stderr.write(f"{first + _AT_ONCE} of {len(cases)}\n")
+    return found
 
 
-def _hush() -> None:
-    """What the dispatcher says of faults that are played is of no interest, and takes time."""
+def _prepare() -> None:
+    """What the dispatcher says of faults that are played is of no interest, and takes time; so does looking for rubbish."""
     logging.disable(logging.CRITICAL)
+    gc.set_threshold(50_000, 20, 50)

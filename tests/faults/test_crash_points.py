@@ -39,6 +39,9 @@ def test_every_crash_point_leads_to_the_same_end(capsys: pytest.CaptureFixture[s
     if LONG:
         cases += [(name, pair) for name, end in calm.items() for pair in combinations(range(1, end.passed + 1), 2)]
     ends = on_all_processors(end_of, cases)
-    tell(capsys, f"{len(cases)} crashes of {len(calm)} flows, {dict(Counter(len(end.points) for end in ends))}")
+    tell(
+        capsys,
+        f"{len(ends)} of {len(cases)} crashes of {len(calm)} flows, {dict(Counter(len(end.points) for end in ends))}",
+    )
     wrong = [f"{end.flow} crashed at {end.points}: {said}" for end in ends if (said := end.difference(calm[end.flow]))]
     assert not wrong, "\n".join(wrong[:10])
