@@ -52,6 +52,10 @@ class SimulatedBroker:
         self._life = None
         self._changed = None
 
+    def end_life(self) -> None:
+        if self._life is not None:
+            self._life.loop.crash()
+
     def lose_connection(self) -> None:
         if self.connected and self._life is not None:
             life = self._life

@@ -22,7 +22,7 @@ from asyncflow.model.events import Event
 from asyncflow.model.names import RunId, TaskId
 from asyncflow.model.run import Active, NodeKind
 from asyncflow.ports import Advance, Batch, Completion, Message, Progress, Published, Verdict
-from tests.faults.life import LifeBroker, LifeStore, SimulatedDispatcher
+from tests.faults.life import LifeBroker, LifeClock, LifeStore, SimulatedDispatcher
 from tests.faults.scenario import Make, Outcome, simulate
 
 MOST_SEEDS = 400
@@ -151,6 +151,11 @@ class BelievesThatAllIsPublished(LifeBroker):
         return [Published.CONFIRMED for _ in await super().publish(messages)]
 
 
+class FollowsTheWallClock(LifeClock):
+    def now(self) -> float:
+        return self._wall()
+
+
 # --- planting ---------------------------------------------------------------------------------------------------------
 
 
@@ -205,6 +210,7 @@ DEFECTS: Mapping[str, Callable[[SimulatedDispatcher], None]] = {
     "outbox not read at start": _port(ForgetsTheOutbox),
     "timers not read at start": _port(ForgetsTimers),
     "confirms not waited for": _becomes(lambda dispatcher: dispatcher._around.broker, BelievesThatAllIsPublished),
+    "time read from a clock that is set": _becomes(lambda dispatcher: dispatcher._around.clock, FollowsTheWallClock),
 }
 
 

@@ -11,16 +11,21 @@ from typing import Any, TypeVar
 import anyio
 import anyio.abc
 
+from asyncflow.adapters.clock import SystemClock
 from asyncflow.dispatcher.dispatcher import Dispatcher, DispatcherSettings, Surroundings
 from asyncflow.dispatcher.functions import Functions, UserQuestion, answered
 from asyncflow.dispatcher.outbox import OutboxSettings
 from asyncflow.errors import StorageError, StoreError
+from asyncflow.model.commands import SetTimer
 from asyncflow.model.decision import Answer, Raised
 from asyncflow.model.flow import Task
 from asyncflow.model.names import FlowName, Json, NodeName, TaskId
 from asyncflow.ports import Batch, Delivery, Message, Outstanding, Published
 from tests.faults.virtual_loop import VirtualLoop
-from tests.faults.world import EPOCH, World
+from tests.faults.world import World
+
+MOST_EARLY, MOST_LATE = 1.0, 100.0
+"""Seconds between the time that a timer is due and the time that it fires: the commit that sets it may take its time."""
 
 _T = TypeVar("_T")
 
@@ -38,6 +43,9 @@ class Life:
         """The number of the point at which to crash, counted over the world's whole time."""
         self.epoch = world.store._leases.acquire("runs", "dispatcher", 1e9) or 0
         """A life fences the one before it, as leases do, or SQLite's file lock."""
+        self.timers: dict[SetTimer, bool] = {}
+        """Those that were set in this life, and whether they have fired."""
+        self._begin = world.wall() - world.agenda.now
         self.store = LifeStore(self)
 
     def live(self, make: Callable[[Surroundings, DispatcherSettings], Dispatcher], until: Callable[[], bool]) -> bool:
@@ -81,6 +89,17 @@ class Life:
             await group.start(dispatcher.run)
             self.started = True
 
+    def fired(self, timer: SetTimer) -> None:
+        """A timer that was set in this life fires once, and when it is due, whatever the wall clock says."""
+        if timer not in self.timers:
+            return
+        late = self._begin + self.world.agenda.now - timer.due
+        if not -MOST_EARLY < late < MOST_LATE:
+            self.world.violate(f"a timer has fired {late:+.1f} s from when it was due: {timer}")
+        if self.timers[timer]:
+            self.world.violate(f"a timer has fired twice: {timer}")
+        self.timers[timer] = True
+
     # --- for the ports ------------------------------------------------------------------------------------------------
 
     def check(self) -> None:
@@ -109,15 +128,11 @@ class Life:
             await self.loop.create_future()
 
 
-class LifeClock:
+class LifeClock(SystemClock):
+    """The real one, on a wall clock that is sometimes set, and virtual time."""
+
     def __init__(self, life: Life) -> None:
-        self._agenda = life.world.agenda
-
-    def now(self) -> float:
-        return EPOCH + self._agenda.now
-
-    async def sleep(self, seconds: float) -> None:
-        await anyio.sleep(seconds)
+        super().__init__(life.world.wall, lambda: life.world.agenda.now)
 
 
 class LifeBroker:
@@ -213,6 +228,7 @@ class LifeStore:
         fenced = replace(batch, fences=(("runs", self._life.epoch),))
         await self._store.commit(fenced)
         self._world.committed(fenced)
+        self._life.timers.update(dict.fromkeys(batch.timers, False))
 
     def leave_late(self) -> None:
         """What was on its way to a server when the dispatcher died may arrive when the next one is at work."""
@@ -337,6 +353,10 @@ class SimulatedDispatcher(Dispatcher):
     def _assemble(self, group: anyio.abc.TaskGroup) -> None:
         super()._assemble(group)
         self._decider._answers._functions = SimulatedFunctions(self._reader, self.life)
+
+    def _fire(self, timer: SetTimer) -> None:
+        self.life.fired(timer)
+        super()._fire(timer)
 
     @property
     def life(self) -> Life:

@@ -14,6 +14,8 @@ from tests.faults.life import Life, made
 from tests.faults.virtual_loop import StuckError
 from tests.faults.world import Faults, Scene, World
 
+HOUR, YEAR = 3600.0, 31_557_600.0
+
 Make = Callable[[Surroundings, DispatcherSettings], Dispatcher]
 
 
@@ -110,6 +112,8 @@ def _world(seed: int, draw: random.Random) -> World:
         selection, plans = {}, None
     world = World(seed, scene, faults, calm_after=draw.choice([5.0, 60.0, 400.0]))
     world.intake = draw.choice([1, 1000])
+    if draw.random() < 0.25:
+        _set_clocks(world, draw)
     for number in range(draw.choice([1, 1, 2, 3])):
         run_id = f"run-{number}"
         world.client.start(run_id, "main", {"x": number}, after=draw.random() * 3, **selection)
@@ -119,6 +123,14 @@ def _world(seed: int, draw: random.Random) -> World:
             begin = 3 + draw.random() * 5
             world.client.pause(run_id, begin, begin + draw.random() * 100)
     return world
+
+
+def _set_clocks(world: World, draw: random.Random) -> None:
+    """An hour or a year ahead or behind, some times over; put right in the end, and taken over by a restart."""
+    for _ in range(draw.choice([1, 1, 2, 4])):
+        world.set_clock(world.calm_after * draw.random(), draw.choice([-1, 1]) * draw.choice([HOUR, YEAR]))
+    world.set_clock(world.calm_after, 0.0)
+    world.restart(world.calm_after)
 
 
 def _faults(draw: random.Random) -> Faults:

@@ -129,9 +129,9 @@ class SimulatedWorkers:
         return "SUCCESS", {"k": random.randint(0, 1), "try": number}
 
     def _report(self, id: TaskId, status: str, result: Json, message: Message) -> None:
-        """Over rpc, or by a callback, or both."""
+        """Over rpc, or by a callback, or both. Where ends are planned their reasons are too, and only rpc tells them."""
         drawn = self._world.agenda.random.random()
-        if drawn < 0.8 or status not in ("SUCCESS", "FAILURE"):
+        if drawn < 0.8 or self._world.scene.outcome is not None or status not in ("SUCCESS", "FAILURE"):
             content = {"task_id": id, "status": status, "result": result, "traceback": None, "children": []}
             self._world.broker.put(_delivery(content, correlation_id=id))
         if drawn > 0.6 and status in ("SUCCESS", "FAILURE"):

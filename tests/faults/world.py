@@ -86,6 +86,8 @@ class World:
         self.intake = 1000
         self.watchdog = WatchdogSettings()
         self.has_fleet = False
+        self.wrong_by = 0.0
+        """Seconds between the wall clock and the right time."""
         self._verdicts: dict[TaskId, str] = {}
         self.agenda.after(calm_after, lambda: None)  # for `is_calm` to be noticed where nothing else happens
 
@@ -93,6 +95,21 @@ class World:
     def is_calm(self) -> bool:
         """From now on nothing fails."""
         return self.agenda.now >= self.calm_after
+
+    def wall(self) -> float:
+        return EPOCH + self.agenda.now + self.wrong_by
+
+    def set_clock(self, after: float, wrong_by: float) -> None:
+        """The wall clock of the dispatcher's machine is set."""
+
+        def set_it() -> None:
+            self.wrong_by = wrong_by
+
+        self.agenda.after(after, set_it)
+
+    def restart(self, after: float) -> None:
+        """The dispatcher ends and another begins."""
+        self.agenda.after(after, self.broker.end_life)
 
     def chance(self, chance: float) -> bool:
         return chance > 0 and not self.is_calm and self.agenda.random.random() < chance
