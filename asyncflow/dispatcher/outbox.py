@@ -18,6 +18,8 @@ _log = logging.getLogger("asyncflow.outbox")
 _IN_FLIGHT = 256
 _FIRST_WAIT, _LONGEST_WAIT = 0.2, 30.0
 _LAGS = 1_000
+_LONGEST_WITHOUT_QUEUE, _PROBES = 5.0, 200
+"""Who has just started a worker waits for its first task; but no more probes a second than these, where many wait."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -187,7 +189,10 @@ class Outbox:
                 return
         elif tries == 1:
             _log.warning("not published: task %s is sent again (%s)", attempt.task, outcome.value)
-        self._push(attempt, now + min(_LONGEST_WAIT, _FIRST_WAIT * 2 ** min(tries, 10)))
+        longest = _LONGEST_WAIT
+        if outcome is Published.UNROUTABLE:
+            longest = min(longest, max(_LONGEST_WITHOUT_QUEUE, len(self._waiting) / _PROBES))
+        self._push(attempt, now + min(longest, _FIRST_WAIT * 2 ** min(tries, 10)))
 
     def _since(self, attempt: Attempt, now: float) -> float:
         """When it was first found to have no queue."""
