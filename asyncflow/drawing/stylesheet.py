@@ -138,6 +138,11 @@ def stylesheet(extra: str = "") -> str:
     )
 
 
+def page_stylesheet() -> str:
+    """The same for a page that says itself whether it is dark, by `data-theme` of its root."""
+    return f".{ROOT}{{{_declared(_LIGHT)}}}\n[data-theme=dark] .{ROOT}{{{_declared(_DARK)}}}\n" + _rules("")
+
+
 def plain_stylesheet(extra: str = "") -> str:
     """The same in light colours, without variables and media queries, for what knows no more than simple CSS."""
     return _VARIABLE.sub(lambda found: _LIGHT[found[1]], _rules(extra))

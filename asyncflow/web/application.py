@@ -12,7 +12,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 from starlette.types import ASGIApp
 
-from asyncflow.drawing.stylesheet import stylesheet
+from asyncflow.drawing.stylesheet import page_stylesheet
 from asyncflow.errors import AsyncflowError
 from asyncflow.web.guard import Guard, Limits, TooLargeError
 from asyncflow.web.openapi import document_of
@@ -45,7 +45,7 @@ def _page() -> list[Route]:
         for file in (files("asyncflow.web") / "static").iterdir()
         if file.name.rpartition(".")[2] in _MEDIA
     }
-    found["drawing.css"] = stylesheet().encode()
+    found["drawing.css"] = page_stylesheet().encode()
     routes = [_file(f"/static/{name}", content, _MEDIA[name.rpartition(".")[2]]) for name, content in found.items()]
     return [*routes, *([_file("/", found["index.html"], "text/html")] if "index.html" in found else [])]
 

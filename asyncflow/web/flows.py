@@ -36,7 +36,7 @@ async def draw_flow(site: Site, call: Call) -> Response:
     flow = flow_of(site, call.path("flow"))
     expand = call.query["expand"]
     if call.query["format"] == "svg":
-        return drawn(site.gallery.svg(flow.name, expand), "svg")
+        return drawn(site.gallery.svg(flow.name, expand, {} if call.query["counted"] else None), "svg")
     format = call.query["format"]
     return drawn(drawing.draw(site.configuration, flow.name, format=format, expand=expand), format)
 

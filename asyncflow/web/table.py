@@ -42,7 +42,16 @@ ENDPOINTS: tuple[Endpoint, ...] = (
         path="/api/flows/{flow:path}/drawing",
         summary="Draw a flow.",
         handler=flows.draw_flow,
-        parameters=_DRAWING,
+        parameters=(
+            *_DRAWING,
+            Parameter(
+                name="counted",
+                summary="1 leaves room in an SVG for counts, as in a run.",
+                kind="integer",
+                default=0,
+                most=1,
+            ),
+        ),
         media=_DRAWING_MEDIA,
         refusals=(404,),
     ),

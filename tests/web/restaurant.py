@@ -48,7 +48,7 @@ MENU = {
             "node_args_schema": {
                 "type": "object",
                 "required": ["guests"],
-                "properties": {"guests": {"type": "integer", "minimum": 1}},
+                "properties": {"guests": {"type": "integer", "minimum": 1, "not": {"const": 13}}},
             },
             "edges": [{"from": None, "to": "Shop"}, {"from": "Shop", "to": "Cook"}],
         },

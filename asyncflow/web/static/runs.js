@@ -1,87 +1,117 @@
-// The list of runs: what runs, what failed, how long they took.
-import { ago, badge, counted, duration, exact, flowLink, h, lasted, now, OVER, runLink, sentence, short, time } from "./elements.js";
+// The page of runs: how things stand, what became of runs over time, and the list of them, as the address filters it.
+import { clock, fill, flowLink, h, time } from "./elements.js";
 import { follow, getJson } from "./server.js";
+import { outcomes } from "./outcomes.js";
+import { standing } from "./standing.js";
+import { RunTable, everySecond } from "./runtable.js";
 
 const STATES = ["running", "paused", "failed", "succeeded", "cancelled"];
-const MOST = 200;
+const PERIODS = [[900, "15 min"], [3600, "1 h"], [86400, "24 h"], [604800, "7 d"]];
+const PAGE = 100;
+const FILTERS = ["state", "flow", "label", "since", "until", "search"];
 
 export async function runsView(main, _, signal, query) {
   document.title = "Runs · asyncflow";
   const { flows } = await getJson("/api/flows", signal);
-  let runs = [];
-  const wanted = { state: query.get("state") ?? "", flow: query.get("flow") ?? "", text: "" };
-  const chips = h("div", { class: "chips", role: "group", "aria-label": "States" });
-  const flow = h("select", { id: "flow", onchange: () => set({ flow: flow.value }) },
-    h("option", { value: "" }, "every flow"),
-    flows.map((one) => h("option", { value: one.name, selected: one.name === wanted.flow }, one.name)));
-  const text = h("input", { id: "text", type: "search", placeholder: "id, label or error", oninput: () => set({ text: text.value }) });
+  let wanted = Object.fromEntries(FILTERS.map((name) => [name, query.get(name) ?? ""]));
+  let period = Number(query.get("period")) || 3600;
+  let overview = null, listening = new AbortController(), runs = [];
   const chart = h("div", { class: "chart" });
+  const state = h("div", { class: "standing" });
+  const chips = h("div", { class: "chips", role: "group", "aria-label": "States" });
+  const given = h("div", { class: "given" });
+  const older = h("button", { type: "button", class: "older", hidden: true, onclick: () => set({ until: runs.at(-1).started_at }, true) }, "Older runs");
+  const flow = h("select", { id: "flow", onchange: () => set({ flow: flow.value }) },
+    h("option", { value: "" }, "every flow"), flows.map((one) => h("option", { value: one.name }, one.name)));
+  const search = h("input", { id: "search", type: "search", placeholder: "id, flow, label or error", value: wanted.search, autocomplete: "off", oninput: typed });
+  const span = h("select", { id: "period", "aria-label": "Period", onchange: () => { period = Number(span.value); address(false); look(); } },
+    PERIODS.map(([seconds, name]) => h("option", { value: seconds, selected: seconds === period }, `last ${name}`)));
+  const table = new RunTable({ label: (name, value) => set({ label: `${name}=${value}` }, true) });
   const list = h("div", { class: "runs" });
-  main.append(
-    h("h1", {}, "Runs"), chart,
+  const begin = h("div", {});
+  const all = h("div", { class: "all" }, h("div", { class: "page-head" }, h("h1", {}, "Runs"), span), chart, state,
     h("div", { class: "filters" }, chips, h("label", { for: "flow", class: "hidden" }, "Flow"), flow,
-      h("label", { for: "text", class: "hidden" }, "Search"), text),
-    list);
+      h("label", { for: "search", class: "hidden" }, "Search"), search), given, list, h("div", { class: "more" }, older));
+  fill(main, begin, all);
 
-  const set = (change) => { Object.assign(wanted, change); draw(); };
-  const fits = (run) => (!wanted.flow || run.flow === wanted.flow)
-    && (!wanted.text || [run.run_id, run.flow, sentence(run.error), ...Object.entries(run.labels).flat()]
-      .some((one) => one.toLowerCase().includes(wanted.text.toLowerCase())));
-  function draw() {
-    const found = runs.filter(fits);
-    const focused = document.activeElement?.dataset?.state;
-    chips.replaceChildren(...["", ...STATES].map((state) => h("button", {
-      type: "button", class: `chip ${state}`, "data-state": state || "all", "aria-pressed": String(wanted.state === state), onclick: () => set({ state }),
-    }, state || "all", h("span", { class: "count" }, String(found.filter((run) => !state || run.state === state).length)))));
-    if (focused) chips.querySelector(`[data-state="${focused}"]`)?.focus();
-    const shown = found.filter((run) => !wanted.state || run.state === wanted.state);
-    drawChart(chart, shown);
-    list.replaceChildren(shown.length ? tableOf(shown) : empty(runs.length, flows));
+  let pause = null;
+  function typed() {
+    clearTimeout(pause);
+    pause = setTimeout(() => set({ search: search.value }), 250);
   }
-  everySecond(signal, () => tick(list));
-  await follow(`/api/runs/changes?limit=${MOST}`, (_, told) => { if (told.runs) { runs = told.runs; draw(); } }, signal);
-}
 
-export function everySecond(signal, call) {
-  const timer = setInterval(call, 1000);
+  function set(change, visible = false) {
+    wanted = { ...wanted, ...change };
+    address(visible);
+    draw();
+    listen();
+  }
+
+  // The address says what is shown, so that it can be kept, sent and reloaded.
+  function address(visible) {
+    const asked = new URLSearchParams(Object.entries({ ...wanted, period: period === 3600 ? "" : period }).filter(([, value]) => value));
+    history[visible ? "pushState" : "replaceState"](null, "", `#/${String(asked) ? `?${asked}` : ""}`);
+  }
+
+  function draw() {
+    flow.value = wanted.flow;
+    if (document.activeElement !== search) search.value = wanted.search;
+    fill(chips, ["", ...STATES].map((one) => h("button", {
+      type: "button", class: `chip ${one}`, "data-state": one || "all", "aria-pressed": String(wanted.state === one), onclick: () => { set({ state: one }); chips.querySelector(`[data-state=${one || "all"}]`).focus(); },
+    }, one || "all")));
+    fill(given, gone("label", wanted.label), gone("since", wanted.since && `from ${said(wanted.since)}`), gone("until", wanted.until && `before ${said(wanted.until)}`));
+  }
+
+  const said = (instant) => (Number.isNaN(Date.parse(instant)) ? instant : clock(time(instant), 7200 * 13));
+  const gone = (name, told) => told && h("button", { type: "button", class: "chip", "aria-label": `Remove the filter: ${told}`, onclick: () => set(name === "label" ? { label: "" } : { since: "", until: "" }) }, told, h("span", { "aria-hidden": "true" }, "✕"));
+
+  function listen() {
+    listening.abort();
+    listening = new AbortController();
+    signal.addEventListener("abort", () => listening.abort());
+    const asked = new URLSearchParams(Object.entries(wanted).filter(([, value]) => value));
+    asked.set("limit", PAGE);
+    follow(`/api/runs/changes?${asked}`, (_, told) => { if (told.runs) take(told.runs); }, listening.signal).catch((error) => {
+      if (!signal.aborted) fill(list, h("p", { class: "notice failed", role: "alert" }, error.message));
+    });
+  }
+
+  function take(told) {
+    runs = told;
+    const filtered = FILTERS.some((name) => wanted[name]);
+    const nothing = !runs.length && !filtered;
+    all.hidden = nothing;
+    fill(begin, nothing && [h("h1", {}, "Runs"), welcome(flows)]);
+    table.show(runs);
+    fill(list, runs.length ? table.element : h("p", { class: "empty" }, "No run fits these filters. ", h("button", { type: "button", onclick: () => set(Object.fromEntries(FILTERS.map((name) => [name, ""]))) }, "Show all")));
+    older.hidden = runs.length < PAGE;
+    soon();
+  }
+
+  let due = null;
+  function soon() {
+    due ??= setTimeout(() => { due = null; look(); }, overview ? 2000 : 0);
+  }
+
+  async function look() {
+    try {
+      overview = (await getJson(`/api/overview?seconds=${period}`, signal)).overview;
+    } catch { return; } // the stream says that it is stale
+    outcomes(chart, overview, period, wanted, (from, to) => set({ since: from, until: to }, true), (one) => set({ state: wanted.state === one ? "" : one }, true));
+    standing(state, overview);
+  }
+
+  draw();
+  listen();
+  everySecond(signal, () => table.tick());
+  const timer = setInterval(look, 10_000);
   signal.addEventListener("abort", () => clearInterval(timer));
 }
 
-export function tableOf(runs) {
-  return h("table", {},
-    h("thead", {}, h("tr", {}, ["State", "Flow", "Run", "Started", "Took"].map((name) => h("th", { scope: "col" }, name)), h("th", { scope: "col", class: "wide" }, "What happened"))),
-    h("tbody", {}, runs.map((run) => h("tr", { "data-run": run.run_id },
-      h("td", {}, badge(run.state)),
-      h("td", { class: "flow" }, h("a", { href: flowLink(run.flow) }, run.flow)),
-      h("td", { class: "id" }, h("a", { href: runLink(run.run_id), class: "mono" }, short(run.run_id))),
-      h("td", { class: "started", "data-at": run.started_at, title: exact(run.started_at) }, ago(now() - time(run.started_at))),
-      h("td", { class: "took", ...(OVER.has(run.state) ? {} : { "data-since": run.started_at }) }, duration(lasted(run))),
-      h("td", { class: "wide" },
-        Object.entries(run.labels).map(([name, value]) => h("span", { class: "label" }, `${name}=${value}`)),
-        run.error && run.state === "failed" ? h("span", { class: "why", title: sentence(run.error) }, sentence(run.error)) : "")))));
+function welcome(flows) {
+  return h("div", { class: "empty welcome" },
+    h("p", { class: "lead" }, "Nothing has run yet."),
+    flows.length ? h("p", {}, "Start ", flows.slice(0, 6).map((flow, place) => [place ? ", " : "", h("a", { href: flowLink(flow.name) }, flow.name)]), "; or from a shell: ", h("code", {}, `asyncflow start ${flows[0].name}`))
+      : h("p", {}, "This configuration has no flows; ", h("code", {}, "asyncflow init"), " makes one."));
 }
 
-export function tick(within) {
-  for (const cell of within.querySelectorAll("[data-at]")) cell.textContent = ago(now() - time(cell.dataset.at));
-  for (const cell of within.querySelectorAll("[data-since]")) cell.textContent = duration(now() - time(cell.dataset.since));
-}
-
-function drawChart(chart, runs) {
-  const shown = runs.slice(0, 80).reverse();
-  const longest = Math.max(...shown.map(lasted), 0.001);
-  chart.replaceChildren();
-  if (shown.length < 2) return;
-  const bars = shown.map((run) => {
-    const bar = h("a", { class: `bar ${run.state}`, href: runLink(run.run_id), tabindex: "-1", title: `${run.flow} ${short(run.run_id)}: ${run.state}, ${duration(lasted(run))}` });
-    bar.style.height = `${Math.max(8, 100 * Math.sqrt(lasted(run) / longest))}%`;
-    return bar;
-  });
-  chart.append(h("div", { class: "bars", "aria-hidden": "true" }, bars),
-    h("p", { class: "muted" }, `The last ${counted(shown.length, "run")}; the highest took ${duration(longest)}.`));
-}
-
-function empty(all, flows) {
-  if (all) return h("p", { class: "empty" }, "No run fits these filters.");
-  return h("p", { class: "empty" }, "Nothing has run yet. Start ",
-    flows.slice(0, 6).map((flow, place) => [place ? ", " : "", h("a", { href: flowLink(flow.name) }, flow.name)]), ".");
-}

@@ -88,7 +88,7 @@ export async function follow(path, take, signal) {
         }
       }
     } catch (error) {
-      if (error instanceof Refusal && error.status < 500) throw error;
+      if (error instanceof Refusal && error.status < 500 && error.status !== 429) throw error;
     } finally {
       clearTimeout(timer);
       signal.removeEventListener("abort", stop);
