@@ -243,6 +243,18 @@ def check() -> None:
     """
 
 
+@asyncflow.command("import-selinon")
+@click.argument("paths", nargs=-1, type=click.Path(path_type=Path, exists=True), metavar="[PATH...]")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+@later("asyncflow.cli.import_selinon:import_selinon")
+def import_selinon() -> None:
+    """Read a project written for Selinon, and tell what behaves differently, what must change, and what to run.
+
+    PATH is a folder with YAML and Python files, or such a file; the working directory if none is given. Nothing is
+    imported, run or written. Ends with 2 where the YAML files have errors.
+    """
+
+
 @asyncflow.command()
 @click.argument("code", required=False)
 @later("asyncflow.cli.check:explain")

@@ -28,8 +28,12 @@ class Gone:
     def __repr__(self) -> str:
         return f"<selinon.{self._name}, which asyncflow does not have>"
 
+    @property
+    def refusal(self) -> str:
+        return f"asyncflow has no selinon.{self._name}: {self._instead}"
+
     def _refuse(self) -> NoReturn:
-        raise GoneError(f"asyncflow has no selinon.{self._name}: {self._instead}")
+        raise GoneError(self.refusal)
 
 
 Dispatcher = Gone(
