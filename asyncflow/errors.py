@@ -155,6 +155,17 @@ class MissingResultError(AsyncflowError):
         super().__init__(f"storage {storage!r} has no result of task {task!r} in flow {flow!r} under the id {id}")
 
 
+INLINE_LIMIT = 1024 * 1024
+"""Bytes of a result that the dispatcher keeps itself."""
+
+
+class ResultTooLargeError(AsyncflowError):
+    def __init__(self, size: int, most: int = INLINE_LIMIT) -> None:
+        super().__init__(
+            f"the result takes {size} bytes, more than the {most} that are kept inline; give the task a `storage`"
+        )
+
+
 class BrokenStorageError(AsyncflowError):
     """A storage failed, and waiting does not mend that: a result that it cannot keep, a mistake in its code."""
 

@@ -8,6 +8,7 @@ from typing import Any
 
 import fastjsonschema
 
+from asyncflow.errors import ResultTooLargeError
 from asyncflow.model import jsontext
 from asyncflow.model.events import AttemptFailed, AttemptSucceeded, Blame
 from asyncflow.model.flow import Task, TaskKind
@@ -66,11 +67,8 @@ class Judge:
         return None
 
     def _too_large(self, inline: bytes) -> TaskError:
-        message = (
-            f"the result takes {len(inline)} bytes, more than the {self._inline_limit} that are kept inline; "
-            "give the task a `storage`"
-        )
-        return TaskError(type="ResultTooLarge", message=message, module="asyncflow")
+        error = ResultTooLargeError(len(inline), self._inline_limit)
+        return TaskError(type=type(error).__name__, message=str(error), module="asyncflow.errors")
 
 
 def is_final(completion: Completion) -> bool:

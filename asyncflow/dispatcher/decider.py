@@ -25,7 +25,7 @@ from asyncflow.dispatcher.runs import HotRuns
 from asyncflow.dispatcher.timers import Timers
 from asyncflow.dispatcher.turn import Turn, inline_parent_ids
 from asyncflow.dispatcher.work import Work
-from asyncflow.errors import AsyncflowError, FencedError, LeaseLostError, StoreError
+from asyncflow.errors import INLINE_LIMIT, AsyncflowError, FencedError, LeaseLostError, StoreError
 from asyncflow.model.decision import Question
 from asyncflow.model.events import Event
 from asyncflow.model.flow import Task, TaskKind
@@ -70,7 +70,7 @@ class DeciderSettings:
     """Nodes that the runs in memory have started, all together: some 100 MB."""
     located: int = 100_000
     """Attempts whose run is known without asking the store."""
-    inline_limit: int = 1024 * 1024
+    inline_limit: int = INLINE_LIMIT
     """Bytes of a result that is kept in the store."""
     errback_grace: float = 0.5
     """Seconds to wait for the reason of a failure that a callback told of without one."""

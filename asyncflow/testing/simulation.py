@@ -12,7 +12,7 @@ import fastjsonschema
 
 from asyncflow.config import load, load_mapping
 from asyncflow.dispatcher.completions import Judge
-from asyncflow.errors import InvalidNodeArgsError, RequestError, UnknownFlowError
+from asyncflow.errors import INLINE_LIMIT, InvalidNodeArgsError, RequestError, UnknownFlowError
 from asyncflow.model.commands import PublishTask
 from asyncflow.model.events import (
     AttemptFailed,
@@ -40,8 +40,6 @@ Nodes: TypeAlias = str | PendingNode | Iterable[str | PendingNode] | Mapping[str
 """Which nodes: an id, a pending node, the name of a task that is pending once; several of these, or {id: outcome}."""
 
 Selected: TypeAlias = Selection | Selective | Sequence[str] | Mapping[str, Any]
-
-_INLINE_LIMIT = 1024 * 1024
 
 
 class Simulation:
@@ -79,7 +77,7 @@ class Simulation:
             functions=functions or {},
             start_at=start_at,
         )
-        self._judge = Judge(inline_limit=_INLINE_LIMIT)
+        self._judge = Judge(inline_limit=INLINE_LIMIT)
         self._started = 0
 
     @classmethod

@@ -10,7 +10,7 @@ import json
 import zlib
 from collections.abc import Mapping
 
-from asyncflow.errors import EnvelopeError
+from asyncflow.errors import EnvelopeError, ResultTooLargeError
 from asyncflow.model.events import Blame
 from asyncflow.model.names import Json, TaskId
 from asyncflow.model.run import HowFar, TaskError
@@ -21,6 +21,9 @@ SUCCEEDED = "asyncflow.succeeded"
 FAILED = "asyncflow.failed"
 ATTEMPT_HEADER = "asyncflow_attempt"
 
+_SUCCESS = b'"status": "SUCCESS"'
+_HEAD = 300
+"""Bytes in which the state stands: before the result."""
 _LONGEST_TEXT = 500
 _LARGEST_AMOUNT = 1e15
 """NaN and the infinities are no amounts either."""
@@ -48,8 +51,10 @@ _STATES = {
 
 def decode(delivery: Delivery, *, largest: int) -> Completion:
     """Read a report. Raises EnvelopeError for anything else."""
-    content = _parse(_body_of(delivery, largest))
     task = delivery.headers.get("task")
+    if len(delivery.body) > largest and (task == SUCCEEDED or _SUCCESS in delivery.body[:_HEAD]):
+        return _too_large(delivery, largest)
+    content = _parse(_body_of(delivery, largest))
     if task is None:
         return _result(content, delivery.correlation_id)
     if task == SUCCEEDED:
@@ -57,6 +62,19 @@ def decode(delivery: Delivery, *, largest: int) -> Completion:
     if task == FAILED:
         return _failed_without_reason(_callback_id(delivery), _first_argument(content))
     raise EnvelopeError(f"a call of the task {task!r} is no report of a worker")
+
+
+def _too_large(delivery: Delivery, largest: int) -> Completion:
+    """A success whose result is not even looked at: which attempt it is stands beside the body."""
+    id = delivery.headers.get(ATTEMPT_HEADER, delivery.correlation_id)
+    if not isinstance(id, str) or id == "":
+        raise EnvelopeError(f"the body has {len(delivery.body)} bytes; the most is {largest}")
+    message = (
+        f"the result takes {len(delivery.body)} bytes, more than the {largest} that a report may have; "
+        "make it a flow task with a `storage`, which its worker fills itself"
+    )
+    error = TaskError(type=ResultTooLargeError.__name__, message=message, module="asyncflow.errors")
+    return Completion(id=TaskId(id), progress=Progress.FAILED, error=error)
 
 
 def _body_of(delivery: Delivery, largest: int) -> bytes:

@@ -9,6 +9,7 @@ import logging
 import sys
 import traceback
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,8 @@ from typing import Any
 import fastjsonschema
 import orjson
 
+from asyncflow.errors import INLINE_LIMIT, ResultTooLargeError
+from asyncflow.model import jsontext
 from asyncflow.model.flow import Task
 from asyncflow.model.names import FlowName, Json, TaskId
 from asyncflow.model.trace_events import TraceEvent
@@ -46,6 +49,8 @@ def run(place: Place, call: Mapping[str, Json], id: str) -> Json:
             if task.storage_readonly:
                 tell.discarded(result)
             result = None
+        else:
+            _refuse_large(result)
     except RetryRequested as exc:
         what = traceback.format_exc()
         tell.retried(what=what, countdown=exc.countdown, retried=place.attempt - 1, by_user=True)
@@ -85,6 +90,14 @@ def _keep_error(task: Task, place: Place, call: Mapping[str, Json], id: str) -> 
             place.declared.emit(TraceEvent.STORAGE_OMIT_STORE_ERROR, details)
     except Exception as exc:  # noqa: BLE001  (what the task raised is what counts)
         _log.warning("storage.store_error_failed storage=%s task=%s reason=%s", task.storage, task.name, exc)
+
+
+def _refuse_large(result: Json) -> None:
+    """Here, so that it never travels. Results that are more than JSON are left to Celery."""
+    with suppress(TypeError):
+        size = len(jsontext.dumps(result))
+        if size > INLINE_LIMIT:
+            raise ResultTooLargeError(size)
 
 
 def _class_of(task: Task) -> Any:
