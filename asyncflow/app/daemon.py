@@ -28,6 +28,7 @@ from asyncflow.dispatcher.hearing import Hearing
 from asyncflow.dispatcher.outbox import OutboxSettings
 from asyncflow.dispatcher.partitions import Partitions, PartitionSettings
 from asyncflow.dispatcher.place import Place
+from asyncflow.dispatcher.retention import Retention
 from asyncflow.engine.selective import select
 from asyncflow.errors import RequestError, StoreError
 from asyncflow.fleet import Workers
@@ -128,6 +129,7 @@ async def serving(settings: Settings) -> AsyncIterator[Dispatcher | Partitions]:
         observers = stack.enter_context(observing(configuration, settings))
         results = StorageResults(configuration, environ=settings.environ, emit=observers.emit)
         stack.push_async_callback(results.close)
+        await stack.enter_async_context(_retaining(store, settings))
 
         def parts(broker: Broker, workers: Workers | None = None, place: Place = _WHOLE) -> Parts:
             return Parts(
@@ -183,6 +185,16 @@ async def _sharing(
             yield partitions
         finally:
             group.cancel_scope.cancel()
+
+
+@asynccontextmanager
+async def _retaining(store: Store, settings: Settings) -> AsyncIterator[None]:
+    """Ended runs are removed beside everything else, where that is wanted."""
+    async with anyio.create_task_group() as group:
+        if settings.keep is not None:
+            group.start_soon(Retention(store, SystemClock(), settings.keep).run)
+        yield
+        group.cancel_scope.cancel()
 
 
 async def partition_count(leases: Leases, settings: Settings) -> int:

@@ -28,6 +28,8 @@ class Settings:
     """How many dispatchers can share the work, at most; None for what the store says, or what is usual for it."""
     lease: float = 10.0
     """Seconds after which others take over what a dispatcher had that was killed."""
+    keep: float | None = None
+    """Seconds after its end at which a run is removed; None for never."""
     completion: str = "auto"
     """How workers report: "rpc", "callbacks", "both", or "auto", which asks them what they can."""
     result_backend: str = ""

@@ -63,11 +63,15 @@ class Embedded:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Site:
-    """What is served over HTTP, and where; an empty address serves no page, no port no figures by themselves."""
+    """What is served over HTTP, and where; an empty address serves no page, no port no figures by themselves.
+
+    `keep`: seconds after which ended runs go; None for never.
+    """
 
     http: str = ""
     http_host: tuple[str, ...] = ()
     metrics_port: int | None = None
+    keep: float | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -160,7 +164,9 @@ def _chance(text: str, ctx: click.Context, param: click.Parameter) -> float:
     return chance
 
 
-def _seconds(ctx: click.Context, param: click.Parameter, given: str) -> float:
+def _seconds(ctx: click.Context, param: click.Parameter, given: str | None) -> float | None:
+    if given is None:
+        return None
     seconds = found("asyncflow.config.durations:seconds_of")(given)
     if seconds is None:
         raise click.BadParameter(f"{given!r} is no duration: write 30d, 12h or 1d12h", ctx=ctx, param=param)
@@ -331,7 +337,13 @@ METRICS_PORT = click.option(
     metavar="PORT",
     help="Serve figures for Prometheus on this port of 127.0.0.1.",
 )
-site_options = gathered(Site, "site", HTTP, HTTP_HOST, METRICS_PORT)
+KEEP_WHILE_SERVING = click.option(
+    "--keep",
+    callback=_seconds,
+    metavar="DURATION",
+    help="Remove runs, with all that is stored of them, so long after their end: 30d, 12h ...  [never]",
+)
+site_options = gathered(Site, "site", HTTP, HTTP_HOST, METRICS_PORT, KEEP_WHILE_SERVING)
 where_options = gathered(Where, "where", CONFIG, BROKER, STORE)
 config_options = gathered(Where, "where", CONFIG)
 store_options = gathered(Where, "where", STORE)

@@ -20,7 +20,7 @@ from asyncflow.errors import RequestError
 def serve(where: Where, site: Site, reporting: Reporting, log_format: str, output: Output) -> int:
     """The body of `asyncflow serve`."""
     settings = settings_with_broker(where, "serve", "`asyncflow run` needs none")
-    settings = replace(settings, metrics_port=site.metrics_port, **reporting.given)
+    settings = replace(settings, metrics_port=site.metrics_port, keep=site.keep, **reporting.given)
     with daemon_logs(log_format, output):
         in_loop(lambda: app.serve(settings, http=_http(site) if site.http else None))
     return Exit.OK

@@ -70,8 +70,8 @@ class Daemon:
         assert self._child is not None, "it is not running"
         return self._child.pid
 
-    def start(self) -> Self:
-        command = [Path(sys.executable).with_name("asyncflow"), "serve", "-c", str(self.folder / "flow.yaml")]
+    def start(self, *more: str) -> Self:
+        command = [Path(sys.executable).with_name("asyncflow"), "serve", "-c", str(self.folder / "flow.yaml"), *more]
         environ = {
             **os.environ,
             "ASYNCFLOW_BROKER_URL": self.url,
@@ -100,7 +100,7 @@ class Daemon:
         return self._end(signal.SIGTERM)
 
     def __enter__(self) -> Self:
-        return self.start()
+        return self if self._child else self.start()
 
     def __exit__(self, *_: object) -> None:
         if self._child is not None:
