@@ -20,6 +20,7 @@ from asyncflow.model.commands import SetTimer
 from asyncflow.model.events import TimerKind
 from asyncflow.model.finding import Finding
 from asyncflow.model.names import FlowName, RunId, TaskId
+from asyncflow.model.outline import Outline
 from asyncflow.model.run import Status
 from asyncflow.model.run_filter import RunFilter
 from asyncflow.model.snapshot import Snapshot
@@ -54,6 +55,7 @@ class MemoryStore:
         self._run_of: dict[TaskId, RunId] = {}
         self._timers: dict[_TimerKey, SetTimer] = {}
         self._slots: dict[str, float] = {}
+        self._outlines: dict[tuple[FlowName, str], Outline] = {}
         self._leases = MemoryLeases(now)
         self._partitions = 0
 
@@ -131,6 +133,14 @@ class MemoryStore:
     async def take_slot(self, name: str, now: float, interval: float) -> float:
         slot = self._slots[name] = max(now, self._slots.get(name, now - interval) + interval)
         return slot
+
+    async def keep_outlines(self, outlines: Sequence[Outline], at: float) -> None:
+        for outline in outlines:
+            self._outlines.pop((outline.flow, outline.version), None)
+            self._outlines[outline.flow, outline.version] = outline
+
+    async def outlines(self, flow: FlowName) -> list[Outline]:
+        return [outline for outline in self._outlines.values() if outline.flow == flow]
 
     async def open_flows(self) -> dict[FlowName, int]:
         return Counter(run.header.flow for run in self._runs.values() if not run.header.status.is_terminal)

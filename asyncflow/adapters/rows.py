@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import string
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field, fields
 from typing import Any, TypeAlias
 
 from asyncflow.model import journal, jsontext
-from asyncflow.model.names import Json, TaskId
+from asyncflow.model.names import FlowName, Json, TaskId
+from asyncflow.model.outline import Outline
 from asyncflow.model.run import ParentNode, Status, TaskError
 from asyncflow.model.run_filter import RunFilter
 from asyncflow.model.tally import Tally
@@ -108,6 +109,14 @@ def to_header(row: Row) -> RunHeader:
 def to_tally(row: Row) -> Tally:
     flow, status, step, count = row
     return Tally(flow=flow, status=Status(status), step=int(step), count=count)
+
+
+def of_outline(outline: Outline, at: float) -> Row:
+    return outline.flow, outline.version, at, jsontext.dumps(outline.as_json())
+
+
+def to_outlines(flow: FlowName, rows: Iterable[Row]) -> list[Outline]:
+    return [Outline.from_json(flow, version, jsontext.loads(outline)) for version, outline in rows]
 
 
 def to_attempt(row: Row) -> Attempt:

@@ -23,6 +23,7 @@ from asyncflow.app.observing import NOBODY, Observers, observing
 from asyncflow.app.settings import Settings
 from asyncflow.app.stores import is_shared, open_store
 from asyncflow.client import connect
+from asyncflow.dispatcher.changes import tell_changes
 from asyncflow.dispatcher.dispatcher import Dispatcher, DispatcherSettings, Surroundings
 from asyncflow.dispatcher.hearing import Hearing
 from asyncflow.dispatcher.outbox import OutboxSettings
@@ -124,6 +125,7 @@ async def serving(settings: Settings) -> AsyncIterator[Dispatcher | Partitions]:
     configuration = load_configuration(settings).configuration
     async with AsyncExitStack() as stack:
         store = await stack.enter_async_context(open_store(settings.store_url))
+        await tell_changes(store, configuration.flows)
         count = await partition_count(store, settings)
         is_alone = count == 1 and not is_shared(settings.store_url)
         observers = stack.enter_context(observing(configuration, settings))

@@ -119,7 +119,11 @@ GLOBAL = Section(
         optional("trace", kinds.TRACE, "Where trace events go."),
         optional("default_dispatcher_queue", kinds.TEXT, "The queue of flows that name none."),
         optional("default_task_queue", kinds.TEXT, "The queue of tasks that name none."),
-        optional("migration_dir", kinds.TEXT, "The folder of Selinon's migration files."),
+        optional(
+            "migration_dir",
+            kinds.TEXT,
+            "The folder of Selinon's migration files, which are not needed: accepted, and not read.",
+        ),
         optional("celery_app", kinds.APP, "The Celery app of workers that asyncflow starts."),
         optional("compat_predicates", kinds.choice("selinon-1.4"), "Predicates mean what they meant in Selinon 1.4."),
         optional("envelope", kinds.ENVELOPE, "The default of the tasks' `envelope`.", "worker"),

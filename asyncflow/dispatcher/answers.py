@@ -10,7 +10,8 @@ import anyio
 from asyncflow.dispatcher.functions import Functions
 from asyncflow.dispatcher.reader import ResultReader
 from asyncflow.errors import AsyncflowError, StorageError, StoreError
-from asyncflow.model.decision import Answer, Question, Raised, ResultOf, SlotOf
+from asyncflow.model.decision import Answer, OutlineOf, Question, Raised, ResultOf, SlotOf
+from asyncflow.model.outline import Outline
 from asyncflow.ports import Clock, Store
 
 _log = logging.getLogger("asyncflow.answers")
@@ -26,12 +27,13 @@ class Answers:
         self._functions = Functions(reader)
         self._store = store
         self._clock = clock
+        self._outlines: dict[OutlineOf, Outline | None] = {}
 
     def is_quick(self, question: Question) -> bool:
         match question:
             case ResultOf():
                 return self._reader.is_inline(question.task)
-            case SlotOf():
+            case SlotOf() | OutlineOf():
                 return True
         return False
 
@@ -45,6 +47,8 @@ class Answers:
                 answers[question] = results.get(question.id)
             elif isinstance(question, SlotOf):
                 answers[question] = await self._store.take_slot(question.node, self._clock.now(), question.interval)
+            elif isinstance(question, OutlineOf):
+                answers[question] = await self._outline(question)
         return answers
 
     async def slow(self, questions: Iterable[Question]) -> dict[Question, Answer]:
@@ -77,5 +81,14 @@ class Answers:
                 return await self._reader.read(question.flow, question.task, question.id)
             case SlotOf():
                 return await self._store.take_slot(question.node, self._clock.now(), question.interval)
+            case OutlineOf():
+                return await self._outline(question)
             case _:
                 return await self._functions.answer(question)
+
+    async def _outline(self, question: OutlineOf) -> Outline | None:
+        """Read once: a definition of a version never changes, and one that is not there was never kept."""
+        if question not in self._outlines:
+            kept = {outline.version: outline for outline in await self._store.outlines(question.flow)}
+            self._outlines[question] = kept.get(question.version)
+        return self._outlines[question]

@@ -8,14 +8,14 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from asyncflow.dispatcher.runs import ABSENT, Hot
 from asyncflow.engine import decide
 from asyncflow.model import events as e
 from asyncflow.model.commands import CancelChildRun, Command, EndRun, PauseChildRun, ResumeChildRun, StartChildRun
 from asyncflow.model.decision import Answer, Context, Needs, Question
-from asyncflow.model.flow import Flow, Selective
+from asyncflow.model.flow import Flow, Selective, Task, TaskKind
 from asyncflow.model.names import FlowName, NodeName, RunId, TaskId
 from asyncflow.model.run import Run, Selection, Status, TaskError
 from asyncflow.ports import Entry
@@ -32,8 +32,18 @@ class Rules:
     flows: Mapping[FlowName, Flow]
     new_id: Callable[[RunId, NodeName, int, int], TaskId]
     select: Callable[[FlowName, Selective], Selection]
+    tasks: Mapping[NodeName, Task] = field(default_factory=dict)
+    """Every task that is configured: a flow that was defined anew may have lost one that is running."""
     opaque: frozenset[FlowName] = frozenset()
     """Flows whose runs are begun and ended elsewhere: `StartChildRun` is then a command to the world."""
+
+    def task_of(self, run: Run, name: NodeName) -> Task:
+        """The task that an attempt in a run is at."""
+        flow = self.flows.get(run.flow)
+        task = None if flow is None else flow.nodes.get(name)
+        if not isinstance(task, Task):
+            task = self.tasks.get(name)
+        return Task(name=name, kind=TaskKind.CELERY) if task is None else task  # what it returns is kept inline
 
 
 class Cascade:
@@ -49,13 +59,15 @@ class Cascade:
         self.commands: list[Command] = []
         self.ended: list[EndRun] = []
         self.missing: set[RunId] = set()
+        self.homeless: dict[RunId, FlowName] = {}
+        """Runs that must move, and whose flows are not configured any more: this cascade cannot be played at all."""
         self.questions: dict[Question, None] = {}
         """In the order in which they came up: throttle slots are given in the order of the starts."""
         self._depths: dict[RunId, int] = {}
 
     @property
     def is_whole(self) -> bool:
-        return not self.missing and not self.questions
+        return not self.missing and not self.questions and not self.homeless
 
     def play(self, event: e.Event) -> None:
         events: deque[e.Event] = deque([event])
@@ -67,12 +79,9 @@ class Cascade:
         if hot is None:
             self.missing.add(event.run_id)
             return
-        if hot.run is not None:
-            flow = self._rules.flows[hot.run.flow]
-        elif isinstance(event, e.RunRequested):
-            flow = self._rules.flows[event.flow]
-        else:
-            return  # for a run that never started
+        flow = self._flow_for(hot.run, event)
+        if flow is None:
+            return
         decision = decide(flow, hot.run, event, self._context)
         if isinstance(decision, Needs):
             self.questions.update(dict.fromkeys(decision.questions))
@@ -84,6 +93,18 @@ class Cascade:
         self.entries.append((event.run_id, Entry(version=version, at=event.at, facts=decision.facts)))
         for command in decision.commands:
             self._follow(decision.run, command, event.at, events)
+
+    def _flow_for(self, run: Run | None, event: e.Event) -> Flow | None:
+        """The flow by which to decide; None where nothing can be decided."""
+        if run is None:  # other events than this one are for a run that never started
+            return self._rules.flows[event.flow] if isinstance(event, e.RunRequested) else None
+        flow = self._rules.flows.get(run.flow)
+        if flow is not None:
+            return flow
+        if run.status.is_terminal or isinstance(event, e.CancelRequested):  # it starts nothing more
+            return nothing_left_of(run)
+        self.homeless[run.id] = run.flow
+        return None
 
     def _follow(self, run: Run, command: Command, at: float, events: deque[e.Event]) -> None:
         """Commands to other runs become events; the rest is for the world."""
@@ -123,6 +144,11 @@ class Cascade:
             reports=command.reports,
             due=command.due,
         )
+
+
+def nothing_left_of(run: Run) -> Flow:
+    """In place of a flow that is not configured any more: it has no nodes and no edges."""
+    return Flow(name=run.flow, nodes={}, edges=(), version=run.version)
 
 
 def _child_end(run: Run, end: EndRun, at: float) -> e.ChildRunEnded:

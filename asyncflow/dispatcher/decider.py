@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import logging
 from collections import OrderedDict, deque
-from collections.abc import Awaitable, Callable, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import ParamSpec, TypeVar
 
@@ -25,11 +25,11 @@ from asyncflow.dispatcher.runs import HotRuns
 from asyncflow.dispatcher.timers import Timers
 from asyncflow.dispatcher.turn import Turn, inline_parent_ids
 from asyncflow.dispatcher.work import Work
-from asyncflow.errors import INLINE_LIMIT, AsyncflowError, FencedError, LeaseLostError, StoreError
+from asyncflow.errors import INLINE_LIMIT, AsyncflowError, FencedError, LeaseLostError, RequestError, StoreError
 from asyncflow.model.decision import Question
 from asyncflow.model.events import Event
-from asyncflow.model.flow import Task, TaskKind
-from asyncflow.model.names import RunId, TaskId
+from asyncflow.model.flow import TaskKind
+from asyncflow.model.names import FlowName, RunId, TaskId
 from asyncflow.model.run import Active, Run
 from asyncflow.ports import Broker, Clock, Codec, Completion, Delivery, Results, Store
 
@@ -68,6 +68,8 @@ class DeciderSettings:
     hot_runs: int = 10_000
     hot_nodes: int = 200_000
     """Nodes that the runs in memory have started, all together: some 100 MB."""
+    held: int = 500
+    """Deliveries left with the broker for flows that are not configured any more; half of what it hands out at a time."""
     located: int = 100_000
     """Attempts whose run is known without asking the store."""
     inline_limit: int = INLINE_LIMIT
@@ -84,6 +86,8 @@ class Counts:
     """Completions of attempts that were over: duplicates, or too late."""
     unknown: int = 0
     """Completions of attempts that no run has."""
+    held: int = 0
+    """Deliveries for runs whose flow is not configured any more."""
 
 
 class Decider:
@@ -227,8 +231,7 @@ class Decider:
         return self._judged(work, completion, hot.run, node)
 
     def _judged(self, work: Work, completion: Completion, run: Run, node: Active) -> Event | None:
-        task = self._rules.flows[run.flow].nodes[node.name]
-        assert isinstance(task, Task), "only tasks have attempts"
+        task = self._rules.task_of(run, node.name)
         judged = self._judge.judge(completion, task, run.id, self._world.clock.now())
         if judged.to_store and not work.is_stored:
             self._pending[completion.id] = work
@@ -244,6 +247,9 @@ class Decider:
         while True:
             cascade = Cascade(self._rules, turn.hot, work.answers)
             cascade.play(event)
+            if cascade.homeless:
+                await self._hold(turn, work, cascade.homeless)
+                return None
             if cascade.missing:
                 await self._insist(self._runs.load, cascade.missing)
                 continue
@@ -261,14 +267,28 @@ class Decider:
         work.answers.update(await self._answers.slow(questions))
         self.submit(work)
 
+    async def _hold(self, turn: Turn, work: Work, homeless: Mapping[RunId, FlowName]) -> None:
+        """Who configures the flow again goes on: the broker keeps the delivery, as the store does a timer."""
+        reason = "; ".join(
+            f"run {run_id} needs flow {flow!r}, which is not configured" for run_id, flow in homeless.items()
+        )
+        if work.refused is not None:
+            work.refused(RequestError(f"{reason}; it can be cancelled"))
+            turn.settle(work)
+        elif work.delivery is not None and self.counts.held >= self._settings.held:  # the rest must get through
+            await self._park(work, reason)
+            turn.settle(work)
+        else:
+            _log.error("held: %s; configure the flow again and restart, or cancel the run", reason)
+            self.counts.held += work.delivery is not None
+
     async def _wait_for_reason(self, work: Work, completion: Completion) -> None:
         await self._world.clock.sleep(self._settings.errback_grace)
         work.completion = replace(completion, conclusive=True)
         self.submit(work)
 
     async def _store_result(self, work: Work, completion: Completion, run: Run, node: Active) -> None:
-        task = self._rules.flows[run.flow].nodes[node.name]
-        assert isinstance(task, Task), "only tasks have results"
+        task = self._rules.task_of(run, node.name)
         node_args = node.node_args if node.own_args else run.node_args
         try:
             await self._world.results.store(run.flow, task, completion.id, node_args, completion.result)

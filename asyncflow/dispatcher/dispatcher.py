@@ -37,6 +37,7 @@ from asyncflow.model.commands import SetTimer
 from asyncflow.model.events import AttemptFailed, Blame, TimerDue
 from asyncflow.model.flow import Configuration, Selective
 from asyncflow.model.names import FlowName, Json, TaskId
+from asyncflow.model.outline import outline_of
 from asyncflow.model.requests import REQUEST_TYPE, Request, decode_reply, decode_request, encode_refusal
 from asyncflow.model.run import Selection, TaskError
 from asyncflow.model.spans import EmitSpansLater
@@ -110,6 +111,8 @@ class Dispatcher:
         ours = [self._around.place.partition]
         async with anyio.create_task_group() as group:
             self._assemble(group)
+            flows = self._around.configuration.flows.values()
+            await self._around.store.keep_outlines([outline_of(flow) for flow in flows], self._around.clock.now())
             self._outbox.add(await self._around.store.unpublished(ours))
             self._timers.add(await self._around.store.timers(ours))
             for part in (self._decider, self._outbox, self._timers, self._replies, self._headway):
@@ -151,7 +154,12 @@ class Dispatcher:
     def _assemble(self, group: anyio.abc.TaskGroup) -> None:
         self._group = group
         around = self._around
-        rules = Rules(flows=around.configuration.flows, new_id=TaskIds(around.store.secret), select=around.select)
+        rules = Rules(
+            flows=around.configuration.flows,
+            new_id=TaskIds(around.store.secret),
+            select=around.select,
+            tasks=around.configuration.tasks,
+        )
         world = World(
             broker=around.broker,
             store=around.store,

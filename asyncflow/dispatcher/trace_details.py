@@ -39,6 +39,8 @@ def events_of(fact: f.Fact, scene: Scene) -> Iterator[Told]:
     match fact:
         case f.RunStarted():
             return _started(fact, scene)
+        case f.RunMigrated():
+            return iter([(T.MIGRATION, _migration_details(fact, scene))])
         case f.RunRestarted():
             return iter([(T.FLOW_START, _start_details(scene))])
         case f.NodeStarted():
@@ -71,6 +73,17 @@ def _started(fact: f.RunStarted, scene: Scene) -> Iterator[Told]:
 
 def _start_details(scene: Scene) -> dict[str, Json]:
     return {**_where(scene), "queue": scene.flow.queue, "node_args": scene.run.node_args}
+
+
+def _migration_details(fact: f.RunMigrated, scene: Scene) -> dict[str, Json]:
+    """Tainted, in Selinon's words, is a run that has gone by an edge which is there no longer."""
+    run = scene.run
+    return {
+        **_flow_details(scene),
+        "new_migration_version": fact.version,
+        "old_migration_version": run.version,
+        "tainted": any(fact.edges.get(edge, edge) is None for edge in run.triggered),
+    }
 
 
 def _ended(fact: f.RunSucceeded | f.RunFailed | f.RunCancelled | f.RunRetried, scene: Scene) -> Iterator[Told]:
@@ -174,7 +187,7 @@ def _reused(fact: f.NodeReused, scene: Scene) -> Iterator[Told]:
 
 def _retried(fact: f.AttemptRetried, scene: Scene) -> Iterator[Told]:
     node = scene.run.active.get(fact.id)
-    task = None if node is None else scene.flow.nodes[node.name]
+    task = None if node is None else scene.flow.nodes.get(node.name)
     if node is None or not isinstance(task, Task):
         return
     told = {
@@ -197,7 +210,7 @@ def _node_ended(fact: f.NodeSucceeded | f.NodeFailed, scene: Scene) -> Iterator[
         yield T.NODE_SUCCESSFUL, told
         return
     what = _what(fact.error)
-    task = scene.flow.nodes[node.name]
+    task = scene.flow.nodes.get(node.name)  # a flow that was defined anew may have lost it
     if node.kind is NodeKind.TASK and isinstance(task, Task):
         yield (
             T.TASK_FAILURE,

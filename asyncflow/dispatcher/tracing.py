@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
+from asyncflow.dispatcher.cascade import nothing_left_of
 from asyncflow.dispatcher.run_spans import RunSpans
 from asyncflow.dispatcher.trace_details import Scene, events_of
 from asyncflow.dispatcher.turn import Turn
@@ -64,7 +65,7 @@ class _Commit:
         found: list[Traced] = []
         for fact, run, entry in self.steps():
             scene = Scene(
-                flow=self.flows[run.flow],
+                flow=self.flows.get(run.flow) or nothing_left_of(run),
                 run=run,
                 at=entry.at,
                 facts=entry.facts,

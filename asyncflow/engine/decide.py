@@ -6,6 +6,7 @@ and is called again with the answers. The same arguments always give the same de
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import assert_never
 
 from asyncflow.engine.edges import fire_edges_of, fire_starting_edges
@@ -16,11 +17,12 @@ from asyncflow.engine.pausing import pause, resume, resume_before_end, resume_su
 from asyncflow.engine.propagation import report_of
 from asyncflow.engine.retries import is_retried, retry_after, wait_before_retry
 from asyncflow.engine.step import UNANSWERED, FunctionRaisedError, Step
+from asyncflow.engine.succession import is_behind, migrate
 from asyncflow.model import events as e
 from asyncflow.model import facts as f
 from asyncflow.model.commands import CancelChildRun, EndRun, ForgetAttempts, SetTimer
 from asyncflow.model.decision import Context, Decision, Needs, ResultOf
-from asyncflow.model.flow import Flow, SubFlow
+from asyncflow.model.flow import Flow, Task
 from asyncflow.model.names import NodeName, TaskId
 from asyncflow.model.run import Active, NodeKind, Run, TaskError
 
@@ -30,12 +32,31 @@ def decide(flow: Flow, run: Run | None, event: e.Event, context: Context) -> Dec
     if run is None:
         assert isinstance(event, e.RunRequested), f"{type(event).__name__} for a run that was never requested"
         return _begin(flow, event, context)
+    if run.version != flow.version and not run.status.is_terminal:
+        return _go_on_by(flow, run, event, context)
+    return _follow(flow, run, event, context)
+
+
+def _follow(flow: Flow, run: Run, event: e.Event, context: Context) -> Decision | Needs:
     step = Step(flow, run, event.at, context)
     try:
         _apply(step, event)
         return step.outcome()
     except FunctionRaisedError as exc:
         return _fail_at_once(Step(flow, run, event.at, context), event, str(exc))
+
+
+def _go_on_by(flow: Flow, run: Run, event: e.Event, context: Context) -> Decision | Needs:
+    """The flow has been defined anew since the run moved last: first of all the run takes that over."""
+    step = Step(flow, run, event.at, context)
+    migrate(step)
+    taken_over = step.outcome()
+    if isinstance(taken_over, Needs):
+        return taken_over
+    decision = _follow(flow, step.run, event, context)
+    if isinstance(decision, Needs) or not decision.facts:
+        return decision if isinstance(decision, Needs) else Decision(run=run)
+    return replace(decision, facts=(*taken_over.facts, *decision.facts))
 
 
 def _begin(flow: Flow, event: e.RunRequested, context: Context) -> Decision | Needs:
@@ -53,6 +74,8 @@ def _begin(flow: Flow, event: e.RunRequested, context: Context) -> Decision | Ne
     )
     step = Step(flow, evolve(None, started, event.at), event.at, context)
     try:
+        if is_behind(flow, step.run):  # only its selection can be
+            migrate(step)
         if flow.timeout is not None:
             due = event.at + flow.timeout
             step.commands.append(SetTimer(run_id=event.run_id, kind=e.TimerKind.RUN_TIMEOUT, due=due))
@@ -90,9 +113,16 @@ def _apply(step: Step, event: e.Event) -> None:
         case e.PauseRequested():
             pause(step)
         case e.ResumeRequested():
-            resume(step)
+            _resume(step)
         case _:
             assert_never(event)
+
+
+def _resume(step: Step) -> None:
+    waited = step.run.waited
+    resume(step)
+    if step.run.waited < waited:  # it held nodes that the flow has no longer
+        _settle(step)
 
 
 def _succeed(step: Step, id: TaskId, fact: f.NodeSucceeded) -> None:
@@ -130,10 +160,10 @@ def _fail_attempt(step: Step, id: TaskId, error: TaskError, blame: e.Blame) -> N
     node = step.run.active.get(id)
     if node is None:
         return
-    task = step.flow.nodes[node.name]
-    assert not isinstance(task, SubFlow), "sub-flows have no attempts"
-    wait = retry_after(task, node, error, blame, id)
-    if wait is None or (node.waited and step.run.status.is_terminal):  # nobody waits for it any more
+    task = step.flow.nodes.get(node.name)
+    wait = retry_after(task, node, error, blame, id) if isinstance(task, Task) else None
+    # A flow that was defined anew may have lost the task, or made a sub-flow of it: what is gone is not begun again.
+    if not isinstance(task, Task) or wait is None or (node.waited and step.run.status.is_terminal):
         _fail(step, f.NodeFailed(id=id, error=error))
         return
     next_id = step.context.new_id(step.run.id, node.name, node.number, node.attempt + 1)
@@ -228,10 +258,10 @@ def _time_out(step: Step, event: e.TimerDue) -> None:
 
 
 def _time_out_attempt(step: Step, id: TaskId) -> None:
-    task = step.flow.nodes[step.run.active[id].name]
-    assert not isinstance(task, SubFlow), "only tasks have a timeout"
+    task = step.flow.nodes.get(step.run.active[id].name)
+    seconds = task.timeout if isinstance(task, Task) else None
     step.commands.append(ForgetAttempts(run_id=step.run.id, ids=(id,), verdict="timed out", terminate=True))
-    _fail_attempt(step, id, _timeout_error("NodeTimeout", "completed", task.timeout), e.Blame.TASK)
+    _fail_attempt(step, id, _timeout_error("NodeTimeout", "completed", seconds), e.Blame.TASK)
 
 
 def _timeout_error(type: str, what: str, seconds: float | None) -> TaskError:

@@ -127,7 +127,8 @@ def _start_targets(step: Step, edge: Edge, targets: tuple[NodeName, ...], source
 
 def selection_of(step: Step, node: Active) -> Selection | None:
     """The selection that the edge which started a node asks for its targets."""
-    edge = None if node.edge is None else step.flow.edges[node.edge]
+    edges = step.flow.edges
+    edge = edges[node.edge] if node.edge is not None and 0 <= node.edge < len(edges) else None  # it may be gone
     if edge is None or edge.selective is None or step.context.select is None:
         return None
     return _selected(step.context.select, node.name, edge.selective)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any, cast
 
 from immutables import Map
@@ -10,7 +11,7 @@ from immutables import Map
 from asyncflow.model import facts as f
 from asyncflow.model.facts import Fact
 from asyncflow.model.names import NodeName, TaskId
-from asyncflow.model.run import Active, Ids, Run, Status, TaskError
+from asyncflow.model.run import GONE, Active, Ids, Run, Status, TaskError
 
 
 def evolve(run: Run | None, fact: Fact, at: float) -> Run:
@@ -43,6 +44,32 @@ def _with(run: Run, **changes: Any) -> Run:
     made = object.__new__(Run)
     object.__setattr__(made, "__dict__", {**run.__dict__, **changes})
     return made
+
+
+def _run_migrated(run: Run, fact: f.RunMigrated, at: float) -> Run:
+    triggered = {fact.edges.get(edge, edge): times for edge, times in run.triggered.items()}
+    active = run.active
+    if fact.edges or fact.fallbacks:
+        active = Map({id: _moved(node, fact) for id, node in active.items()})
+    return _with(
+        run,
+        version=fact.version,
+        active=active,
+        met=Map(fact.met),
+        triggered=Map({edge: times for edge, times in triggered.items() if edge is not None}),
+        selection=fact.selection or run.selection,
+    )
+
+
+def _moved(node: Active, fact: f.RunMigrated) -> Active:
+    """It stays a node of an edge, or of a fallback, though that may be gone."""
+    if node.edge is not None:
+        edge = fact.edges.get(node.edge, node.edge)
+        return replace(node, edge=GONE if edge is None else edge)
+    if node.fallback is not None:
+        fallback = fact.fallbacks.get(node.fallback, node.fallback)
+        return replace(node, fallback=GONE if fallback is None else fallback)
+    return node
 
 
 def _node_started(run: Run, fact: f.NodeStarted, at: float) -> Run:
@@ -216,6 +243,7 @@ _Apply = Callable[[Run, Any, float], Run]
 _APPLY = cast(
     "dict[type[Any], _Apply]",
     {
+        f.RunMigrated: _run_migrated,
         f.NodeStarted: _node_started,
         f.NodeReused: _node_reused,
         f.AttemptRetried: _attempt_retried,

@@ -11,7 +11,7 @@ from asyncflow.engine.templates import arguments_of
 from asyncflow.model.commands import PublishTask, SetTimer, StartChildRun
 from asyncflow.model.decision import SlotOf
 from asyncflow.model.events import TimerKind
-from asyncflow.model.facts import NodeStarted
+from asyncflow.model.facts import NodeCancelled, NodeStarted
 from asyncflow.model.flow import Task, TaskKind
 from asyncflow.model.names import FlowName, Json, NodeName, TaskId
 from asyncflow.model.run import Active, NodeKind, Parent, ParentNode, Selection, Status
@@ -72,7 +72,10 @@ def release_held(step: Step, held: Iterable[TaskId], selection_of: Callable[[Act
         active = step.run.active.get(id)
         if active is None:
             continue
-        node = step.flow.nodes[active.name]
+        node = step.flow.nodes.get(active.name)
+        if isinstance(node, Task) is not (active.kind is NodeKind.TASK) or node is None:
+            step.record(NodeCancelled(id=id))  # the flow was defined anew without it
+            continue
         if isinstance(node, Task):
             publish_attempt(step, id, node, None)
             continue

@@ -97,13 +97,19 @@ def _tree(flow: Flow, run: Run, names: Mapping[NodeName, Ids], what: str) -> dic
     tree: dict[str, Json] = {}
     flows = []
     for name, ids in sorted(names.items()):
-        if isinstance(flow.nodes[name], SubFlow):
+        if _is_flow(flow, run, name, ids):
             flows.append((name, ids))
         else:
             tree[name] = list(ids)
     for name, ids in flows:
         tree[name] = merged_trees(_reported(run, id, what) for id in ids)
     return tree
+
+
+def _is_flow(flow: Flow, run: Run, name: NodeName, ids: Ids) -> bool:
+    """The flow may have lost the node since: then what its child run has reported tells."""
+    node = flow.nodes.get(name)
+    return isinstance(node, SubFlow) if node is not None else any(id in run.reports_of for id in ids)
 
 
 def merged_trees(trees: Iterable[Tree]) -> dict[str, Json]:

@@ -51,6 +51,7 @@ def select(
             name: _selected(graph, wanted[name], asked if name in subsequent else frozenset())
             for name, graph in graphs.items()
         },
+        versions={name: graph.flow.version for name, graph in graphs.items() if graph.flow.version},
     )
 
 

@@ -70,7 +70,15 @@ class SlotOf:
     interval: float
 
 
-Question: TypeAlias = ResultOf | PredicateOf | ItemsOf | ReuseOf | SlotOf
+@dataclass(frozen=True, slots=True)
+class OutlineOf:
+    """The outline of a definition that a flow had: an Outline, None where nobody kept it."""
+
+    flow: FlowName
+    version: str
+
+
+Question: TypeAlias = ResultOf | PredicateOf | ItemsOf | ReuseOf | SlotOf | OutlineOf
 
 
 @dataclass(frozen=True, slots=True)

@@ -29,6 +29,20 @@ class RunStarted:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class RunMigrated:
+    """The flow was defined anew, and the run goes on by that: from here on, edges and fallbacks are its.
+
+    `edges` and `fallbacks` say where what has moved stands now, None where it is gone; `met` what Run.met is now.
+    """
+
+    version: str
+    edges: Mapping[int, int | None] = field(default_factory=dict)
+    fallbacks: Mapping[int, int | None] = field(default_factory=dict)
+    met: Mapping[int, int] = field(default_factory=dict)
+    selection: Selection | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class NodeStarted:
     """`node_args` counts only with `own_args`; else the node gets the run's. `edge` or `fallback` started it."""
 
@@ -186,6 +200,7 @@ class RunResumed:
 
 Fact: TypeAlias = (
     RunStarted
+    | RunMigrated
     | NodeStarted
     | NodeReused
     | AttemptRetried

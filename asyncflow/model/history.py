@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 
 from asyncflow.model import facts as f
 from asyncflow.model.names import FlowName, Json, NodeName, RunId, TaskId
-from asyncflow.model.run import NodeKind, Parent, Status, TaskError
+from asyncflow.model.run import GONE, NodeKind, Parent, Status, TaskError
 from asyncflow.model.verdicts import EdgeView, FallbackView, edge_json, fallback_json, tell_edge, tell_fallback
 
 
@@ -57,6 +57,8 @@ class RunView:
 
     run_id: RunId
     flow: FlowName
+    version: str = ""
+    """Of the flow's definition that the run follows: of that one are the indexes of edges and fallbacks."""
     state: Status = Status.RUNNING
     root_id: RunId
     started_at: float
@@ -96,6 +98,7 @@ def _begun(fact: f.RunStarted, at: float) -> RunView:
     return RunView(
         run_id=fact.run_id,
         flow=fact.flow,
+        version=fact.version,
         root_id=fact.root_id,
         started_at=at,
         node_args=fact.node_args,
@@ -105,6 +108,8 @@ def _begun(fact: f.RunStarted, at: float) -> RunView:
 
 def _tell_run(run: RunView, fact: f.Fact, at: float) -> RunView:
     match fact:
+        case f.RunMigrated(version=version):
+            return replace(run, version=version)
         case f.RunSucceeded():
             return replace(run, state=Status.SUCCEEDED, ended_at=at, error=None)
         case f.RunFailed(error=error):
@@ -123,7 +128,7 @@ def _tell_run(run: RunView, fact: f.Fact, at: float) -> RunView:
 
 
 def tell_node(nodes: dict[TaskId, NodeView], fact: f.Fact, at: float) -> None:
-    """Take in what a fact says of nodes; the cost does not depend on how many there are."""
+    """Take in what a fact says of nodes; how many there are counts only when the flow was defined anew."""
     match fact:
         case f.NodeStarted():
             nodes[fact.id] = NodeView(
@@ -158,6 +163,8 @@ def tell_node(nodes: dict[TaskId, NodeView], fact: f.Fact, at: float) -> None:
             nodes[fact.id] = replace(nodes[fact.id], state="failed", ended_at=at, error=fact.error)
         case f.NodeCancelled():
             nodes[fact.id] = replace(nodes[fact.id], state="cancelled", ended_at=at)
+        case f.RunMigrated():
+            nodes.update({id: _moved(node, fact) for id, node in nodes.items()})
         case f.FallbackStarted():
             for id in fact.handled.values():
                 nodes[id] = replace(nodes[id], handled=True)
@@ -176,6 +183,19 @@ def _retried(node: NodeView, fact: f.AttemptRetried, at: float) -> NodeView:
     )
 
 
+def _moved(node: NodeView, fact: f.RunMigrated) -> NodeView:
+    """Told by the definition that the run follows last."""
+    edge = None if node.edge is None else fact.edges.get(node.edge, node.edge)
+    fallback = None if node.fallback is None else fact.fallbacks.get(node.fallback, node.fallback)
+    if (edge, fallback) == (node.edge, node.fallback):
+        return node
+    return replace(
+        node,
+        edge=GONE if edge is None and node.edge is not None else edge,
+        fallback=GONE if fallback is None and node.fallback is not None else fallback,
+    )
+
+
 def run_json(run: RunView, results: Mapping[TaskId, Json]) -> dict[str, Json]:
     """A run as JSON; `results` are those known of its tasks."""
     nodes = [node_json(node, results.get(node.id)) for node in sorted(run.nodes.values(), key=by_start)]
@@ -187,6 +207,7 @@ def head_json(run: RunView) -> dict[str, Json]:
     return {
         "run_id": run.run_id,
         "flow": run.flow,
+        "version": run.version,
         "state": run.state.value,
         "root_id": run.root_id,
         "started_at": instant(run.started_at),

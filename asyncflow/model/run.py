@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from enum import Enum
-from typing import ClassVar
+from typing import ClassVar, Final
 
 from immutables import Map
 
@@ -73,6 +73,9 @@ class Ids:
 
 Ids.EMPTY = Ids(None, None, 0)
 
+GONE: Final = -1
+"""In place of the position of an edge or a fallback that the flow has no longer."""
+
 Parent = Mapping[str, Json]
 """What a node is told of its sources: {task: id}, {flow: {task: [ids], inner flow: {...}}}."""
 
@@ -131,6 +134,8 @@ class Selection:
 
     tasks: tuple[NodeName, ...]
     edges: Mapping[FlowName, Mapping[int, tuple[NodeName, ...]]]
+    versions: Mapping[FlowName, str] = field(default_factory=dict)
+    """The definitions that these positions of edges are of."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -148,6 +153,7 @@ class Run:
     id: RunId
     flow: FlowName
     version: str
+    """Of the flow's definition that the run was last moved by."""
     root_id: RunId
     parent_node: ParentNode | None = None
     status: Status = Status.RUNNING

@@ -78,7 +78,7 @@ def _selection(members: dict[str, Any]) -> Selection:
     edges = {
         flow: {int(edge): tuple(targets) for edge, targets in taken.items()} for flow, taken in members["edges"].items()
     }
-    return Selection(tasks=tuple(members["tasks"]), edges=edges)
+    return Selection(tasks=tuple(members["tasks"]), edges=edges, versions=members.get("versions", {}))
 
 
 _READERS: Mapping[str, Callable[[Any], Any]] = {

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from typing import TypeVar
 
 from asyncflow.model import facts as f
 from asyncflow.model.names import Json
@@ -29,6 +31,8 @@ class FallbackView:
     """Why it did not start, the last time."""
 
 
+_View = TypeVar("_View", EdgeView, FallbackView)
+
 _NEW_EDGE = EdgeView()
 _NEW_FALLBACK = FallbackView()
 
@@ -36,6 +40,8 @@ _NEW_FALLBACK = FallbackView()
 def tell_edge(edges: dict[int, EdgeView], fact: f.Fact) -> None:
     """Take in what a fact says of edges."""
     match fact:
+        case f.RunMigrated(edges=moves) if moves:
+            _move(edges, moves)
         case f.EdgeFired(edge=index):
             old = edges.get(index, _NEW_EDGE)
             edges[index] = replace(old, fired=old.fired + 1, items=old.items + (fact.items or 0))
@@ -49,12 +55,21 @@ def tell_edge(edges: dict[int, EdgeView], fact: f.Fact) -> None:
 def tell_fallback(fallbacks: dict[int, FallbackView], fact: f.Fact) -> None:
     """Take in what a fact says of fallbacks. Several may start at once, one on the failures of the other."""
     match fact:
+        case f.RunMigrated(fallbacks=moves) if moves:
+            _move(fallbacks, moves)
         case f.FallbackStarted():
             for index in fact.fallbacks:
                 old = fallbacks.get(index, _NEW_FALLBACK)
                 fallbacks[index] = replace(old, started=old.started + 1)
         case f.FallbackNotStarted(fallback=index):
             fallbacks[index] = replace(fallbacks.get(index, _NEW_FALLBACK), why=fact.why)
+
+
+def _move(views: dict[int, _View], moves: Mapping[int, int | None]) -> None:
+    """Told by the definition that the run follows last: what became of a way that is gone by then is not told."""
+    moved = {moves.get(index, index): view for index, view in views.items()}
+    views.clear()
+    views.update({index: view for index, view in moved.items() if index is not None})
 
 
 def edge_json(index: int, edge: EdgeView) -> dict[str, Json]:

@@ -8,6 +8,7 @@ from typing import Protocol
 from asyncflow.model.commands import SetTimer
 from asyncflow.model.finding import Finding
 from asyncflow.model.names import FlowName, RunId, TaskId
+from asyncflow.model.outline import Outline
 from asyncflow.model.run_filter import RunFilter
 from asyncflow.ports.records import Attempt, Batch, Entry, Outstanding, RunHeader, Tail
 
@@ -62,6 +63,12 @@ class Store(Protocol):
 
         The slot is taken once and for all, durably: two callers never get the same.
         """
+
+    async def keep_outlines(self, outlines: Sequence[Outline], at: float) -> None:
+        """Keep these definitions of flows, as served from then on."""
+
+    async def outlines(self, flow: FlowName) -> list[Outline]:
+        """Every definition of a flow that was kept, the one last served last."""
 
     async def open_flows(self) -> dict[FlowName, int]:
         """How many runs of each flow are not over, child runs too."""

@@ -8,8 +8,9 @@ from typing import Any
 from asyncflow.dispatcher.functions import answered, found
 from asyncflow.errors import RequestError
 from asyncflow.model.condition import Function
-from asyncflow.model.decision import Answer, Question, Raised, ResultOf, SlotOf
+from asyncflow.model.decision import Answer, OutlineOf, Question, Raised, ResultOf, SlotOf
 from asyncflow.model.names import Json, NodeName, TaskId
+from asyncflow.model.outline import Outline
 
 
 class MemoryAnswers:
@@ -19,6 +20,8 @@ class MemoryAnswers:
         self._functions = functions
         self._last_starts: dict[NodeName, float] = {}
         self.results: dict[TaskId, Json] = {}
+        self.outlines: dict[OutlineOf, Outline] = {}
+        """Of every definition that flows have had."""
 
     def answer(self, question: Question, now: float) -> Answer:
         """Raises RequestError where a result is asked for that nobody told the simulation of."""
@@ -27,6 +30,8 @@ class MemoryAnswers:
                 return self._result(question.task, question.id)
             case SlotOf():
                 return self._slot(question, now)
+            case OutlineOf():
+                return self.outlines.get(question)
         pool = _MemoryPool(self._result, dict(question.sources))
         try:
             return answered(self._found(question.function), question, pool)

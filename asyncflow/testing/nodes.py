@@ -123,7 +123,7 @@ class Reports:
     """
 
     def __init__(self, flows: Iterable[FlowName]) -> None:
-        self._flows = frozenset(flows)
+        self.flows = frozenset(flows)
         self._known: dict[TaskId, Mapping[str, Json]] = {}
 
     def note(self, id: TaskId, result: Json) -> None:
@@ -141,6 +141,6 @@ class Reports:
     def _inside(self, name: str, ids: Json, what: str) -> Json:
         if isinstance(ids, Mapping):
             return ids
-        if name not in self._flows:
+        if name not in self.flows:
             return list(ids)
         return merged_trees(self._tree(self._known.get(id, {}), what) for id in ids)

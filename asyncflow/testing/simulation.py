@@ -39,6 +39,9 @@ from asyncflow.testing.world import World
 Nodes: TypeAlias = str | PendingNode | Iterable[str | PendingNode] | Mapping[str, Any]
 """Which nodes: an id, a pending node, the name of a task that is pending once; several of these, or {id: outcome}."""
 
+Written: TypeAlias = Configuration | Mapping[str, Json] | Sequence[Mapping[str, Json]]
+"""A configuration that is loaded already, or what its YAML files would say."""
+
 Selected: TypeAlias = Selection | Selective | Sequence[str] | Mapping[str, Any]
 
 
@@ -53,30 +56,17 @@ class Simulation:
 
     def __init__(
         self,
-        configuration: Configuration | Mapping[str, Json] | Sequence[Mapping[str, Json]],
+        configuration: Written,
         *,
         opaque: bool | Iterable[str] = (),
         functions: Mapping[str, Callable[..., Any]] | None = None,
         start_at: float = 0.0,
     ) -> None:
         """Raises ConfigurationError, with every problem of the configuration."""
-        if not isinstance(configuration, Configuration):
-            configuration = load_mapping(
-                configuration,
-                builtins=BUILT_INS,
-                selinon_builtins=SELINON_1_4,
-                environ=os.environ,
-                importer=importlib.import_module,
-            ).configuration
-        flows = configuration.flows
-        named = flows if opaque is True else () if opaque is False else opaque
-        self._flows = flows
-        self._world = World(
-            configuration,
-            opaque=frozenset(self._known_flow(name) for name in named),
-            functions=functions or {},
-            start_at=start_at,
-        )
+        configured = _configured(configuration)
+        self._opaque = opaque if isinstance(opaque, bool) else frozenset(opaque)
+        self._flows = configured.flows
+        self._world = World(configured, opaque=self._opaque_flows(), functions=functions or {}, start_at=start_at)
         self._judge = Judge(inline_limit=INLINE_LIMIT)
         self._started = 0
 
@@ -97,6 +87,16 @@ class Simulation:
             importer=importlib.import_module,
         )
         return cls(loaded.configuration, opaque=opaque, functions=functions, start_at=start_at)
+
+    def change(self, configuration: Written) -> None:
+        """Go on by another configuration, as a dispatcher does that is started again with changed files.
+
+        What is pending stays so. Raises ConfigurationError, and UnknownFlowError for an opaque flow that is gone.
+        """
+        configured = _configured(configuration)
+        self._world.remember_definitions()
+        self._flows = configured.flows
+        self._world.configure(configured, self._opaque_flows())
 
     @property
     def now(self) -> float:
@@ -159,6 +159,10 @@ class Simulation:
             tasks=tuple(map(NodeName, tasks)), follow_subflows=follow_subflows, run_subsequent=subsequent
         )
         return self._world.select(self._known_flow(flow), selective)
+
+    def _opaque_flows(self) -> frozenset[FlowName]:
+        named = self._flows if self._opaque is True else () if self._opaque is False else self._opaque
+        return frozenset(self._known_flow(name) for name in named)
 
     def _known_flow(self, flow: str) -> FlowName:
         if flow not in self._flows:
@@ -346,3 +350,15 @@ class Simulation:
 
     def _node_names(self) -> set[str]:
         return {name for flow in self._flows.values() for name in flow.nodes}
+
+
+def _configured(configuration: Written) -> Configuration:
+    if isinstance(configuration, Configuration):
+        return configuration
+    return load_mapping(
+        configuration,
+        builtins=BUILT_INS,
+        selinon_builtins=SELINON_1_4,
+        environ=os.environ,
+        importer=importlib.import_module,
+    ).configuration

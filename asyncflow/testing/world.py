@@ -11,12 +11,14 @@ from asyncflow.dispatcher.cascade import Cascade, Rules
 from asyncflow.dispatcher.ids import TaskIds
 from asyncflow.dispatcher.runs import ABSENT, Hot, folded
 from asyncflow.engine.selective import select
+from asyncflow.errors import RequestError
 from asyncflow.model import facts as f
 from asyncflow.model.commands import Command, PublishTask, SetTimer, StartChildRun
-from asyncflow.model.decision import Answer, Context, Question
+from asyncflow.model.decision import Answer, Context, OutlineOf, Question
 from asyncflow.model.events import Event, TimerDue
 from asyncflow.model.flow import Configuration, Selective
 from asyncflow.model.names import FlowName, RunId, TaskId
+from asyncflow.model.outline import outline_of
 from asyncflow.model.run import Run, Selection
 from asyncflow.ports import Entry
 from asyncflow.testing.answers import MemoryAnswers
@@ -37,8 +39,6 @@ class World:
         functions: Mapping[str, Callable[..., Any]],
         start_at: float,
     ) -> None:
-        self.configuration = configuration
-        self.opaque = opaque
         self.now = start_at
         self.reports = Reports(configuration.flows)
         self.answers = MemoryAnswers(functions)
@@ -51,7 +51,25 @@ class World:
         self._runs: dict[RunId, Hot] = {}
         self._timers: list[tuple[float, int, SetTimer]] = []
         self._timers_set = 0
-        self._rules = Rules(flows=configuration.flows, new_id=TaskIds(_NAMESPACE), select=self.select, opaque=opaque)
+        self.configure(configuration, opaque)
+
+    def configure(self, configuration: Configuration, opaque: frozenset[FlowName]) -> None:
+        """Go on by this configuration from now on."""
+        self.configuration = configuration
+        self.opaque = opaque
+        self.reports.flows = frozenset(configuration.flows)
+        self._rules = Rules(
+            flows=configuration.flows,
+            new_id=TaskIds(_NAMESPACE),
+            select=self.select,
+            tasks=configuration.tasks,
+            opaque=opaque,
+        )
+
+    def remember_definitions(self) -> None:
+        """Before others take their place."""
+        for flow in self.configuration.flows.values():
+            self.answers.outlines[OutlineOf(flow.name, flow.version)] = outline_of(flow)
 
     def select(self, flow: FlowName, selective: Selective) -> Selection:
         """What a selective run starts. Raises SelectiveNoPathError, UnknownFlowError."""
@@ -73,6 +91,8 @@ class World:
         answers: dict[Question, Answer] = {}
         cascade = self._played(event, answers)
         while not cascade.is_whole:
+            for run_id, flow in cascade.homeless.items():
+                raise RequestError(f"run {run_id} needs flow {flow!r}, which is not configured any more")
             for question in cascade.questions:
                 answers[question] = self.answers.answer(question, self.now)
             cascade = self._played(event, answers)
@@ -121,8 +141,8 @@ class World:
         waited = self.run(order.run_id).active[order.id].waited
         if isinstance(order, PublishTask):
             return pending_task(order, now=self.now, waited=waited)
-        queue = self.configuration.flows[order.flow].queue
-        return pending_flow(order, now=self.now, waited=waited, queue=queue)
+        flow = self.configuration.flows.get(order.flow)
+        return pending_flow(order, now=self.now, waited=waited, queue="" if flow is None else flow.queue)
 
     def _played(self, event: Event, answers: Mapping[Question, Answer]) -> Cascade:
         cascade = Cascade(self._rules, lambda run_id: self._runs.get(run_id, ABSENT), answers)

@@ -5,7 +5,10 @@ from __future__ import annotations
 import json
 import signal
 import subprocess
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
 from uuid import uuid4
 
 import anyio
@@ -201,3 +204,64 @@ def test_a_broker_that_goes_and_comes_back_is_told_in_our_own_words(kitchen: Kit
     assert "tried again in 0.1 s" in told
     assert "guest:" not in told
     assert {line.rpartition(" ")[2].partition(".")[0] for line in told.splitlines()} == {"asyncflow"}, told
+
+
+def test_q7_a_run_that_is_open_goes_on_right_though_its_flow_is_changed_meanwhile(
+    rabbit: RabbitServer, tmp_path: Path
+) -> None:
+    """Killed, started again with edges put in front, reordered and taken out: the journal and the page still agree."""
+    project = Project(
+        tmp_path, {"ASYNCFLOW_BROKER_URL": rabbit.add_vhost("changing"), "ASYNCFLOW_NAMESPACE": "changing"}
+    )
+    begun = CHANGING.format(edges="{from: , to: [Mend, Wait]}, {from: [Mend, Wait], to: Add}, {from: Wait, to: Fail}")
+    changed = CHANGING.format(edges="{from: Add, to: Last}, {from: [Wait, Mend], to: Add}, {from: , to: [Mend, Wait]}")
+    (tmp_path / "flows.yaml").write_text(begun)
+    with project.begin("worker", "--", "--pool", "threads", "-c", "2", "--without-mingle") as worker:
+        read_until(worker, " ready.")
+        with project.begin("serve") as dispatcher:
+            read_until(dispatcher, "dispatching")
+            assert project.look("start", "changing", "--node-args", '{"x": 1}', "--run-id", "open").code == 0
+            _until(lambda: "succeeded" in {node["state"] for node in _nodes(project, "open")})
+            dispatcher.kill()
+        (tmp_path / "flows.yaml").write_text(changed)
+        project.wake()  # its task ends while nobody dispatches
+        with project.begin("serve") as dispatcher:
+            said = read_until(dispatcher, "dispatching")
+            assert "flow changed: changing" in said
+            assert "open" in said
+            assert project.run("start", "changing", "--run-id", "open", "--wait", "-q").code == 0
+            dispatcher.send_signal(signal.SIGTERM)
+            dispatcher.communicate(timeout=20)
+        worker.send_signal(signal.SIGTERM)
+        worker.communicate(timeout=20)
+    store = ("--store", f"sqlite:///{tmp_path}/asyncflow.db", "--json")
+    run = project.look("status", "open", *store).json
+    assert run["state"] == "succeeded"
+    assert [node["name"] for node in run["nodes"]] == ["Mend", "Wait", "Add", "Last"]
+
+
+CHANGING = """
+tasks:
+  - {{name: Add, celery_task: tasks.add, args: [node_args.x]}}
+  - {{name: Mend, celery_task: tasks.add, args: [{{value: 1}}]}}
+  - {{name: Last, celery_task: tasks.add, args: [{{value: 1}}]}}
+  - {{name: Fail, celery_task: tasks.fail, args: []}}
+  - {{name: Wait, celery_task: tasks.wait, args: [{{value: alarm}}]}}
+flows: [changing]
+global: {{celery_app: "tasks:app"}}
+flow-definitions:
+  - {{name: changing, edges: [{edges}]}}
+"""
+
+
+def _nodes(project: Project, run_id: str) -> list[dict[str, Any]]:
+    nodes: list[dict[str, Any]] = project.look("status", run_id, "--json").json["nodes"]
+    return nodes
+
+
+def _until(holds: Callable[[], bool]) -> None:
+    for _ in range(200):
+        if holds():
+            return
+        time.sleep(0.05)
+    raise AssertionError("it never came to that")

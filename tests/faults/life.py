@@ -268,6 +268,13 @@ class LifeStore:
         if self._world.chance(self._world.faults.store_away):
             raise StoreError(f"the simulated store is away, {when}")
 
+    async def keep_outlines(self, outlines: Any, at: float) -> None:
+        self._life.check()
+        await self._store.keep_outlines(outlines, at)
+
+    async def outlines(self, flow: Any) -> Any:
+        return await self._ask(self._store.outlines, flow)
+
     async def journal(self, run_id: Any) -> Any:
         return await self._ask(self._store.journal, run_id)
 

@@ -121,6 +121,7 @@ def draw_fact(draw, run):
         f.EdgeFired(edge=draw.randrange(4)),
         f.NodeArgsReplaced(node_args=[draw.random(), None]),
         f.NodeReused(id=f"old{id}", name=name, edge=1),
+        f.RunMigrated(version=f"v{run.number}", edges={2: draw.choice([None, 3]), 0: 1}, fallbacks={0: 4}, met={1: 2}),
     ]
     if failed:
         handled = {failed[0]: list(run.failed[failed[0]])[-1]}

@@ -10,6 +10,7 @@ from asyncflow.errors import FencedError, StoreError
 from asyncflow.model.commands import SetTimer
 from asyncflow.model.events import TimerKind
 from asyncflow.model.facts import NodeArgsReplaced, RunFailed
+from asyncflow.model.outline import Outline, Way
 from asyncflow.model.run import ParentNode, Status, TaskError
 from asyncflow.model.run_filter import RunFilter
 from asyncflow.ports import Advance, Batch, Message, Outstanding
@@ -550,3 +551,28 @@ async def test_commits_that_wait_when_the_store_closes_are_written(opener):
 async def test_a_secret_is_sixteen_random_bytes(store):
     assert len(store.secret) == 16
     assert len(set(store.secret)) > 4
+
+
+# --- Definitions of flows ---
+
+
+def outline(version, *edges):
+    return Outline(flow="dinner", version=version, edges=edges, fallbacks=(Way(("Cook",), ("Order",)),))
+
+
+async def test_outlines_come_back_as_they_were_the_one_last_served_last(store):
+    old, new = outline("1", Way((), ("Shop",)), Way(("Cook", "Shop"), ("Serve",), 1)), outline("2", Way((), ("Eat",)))
+    await store.keep_outlines([old, replace(old, flow="lunch")], 1.0)
+    await store.keep_outlines([new], 2.0)
+    assert await store.outlines("dinner") == [old, new]
+    await store.keep_outlines([old], 3.0)
+    assert await store.outlines("dinner") == [new, old]
+    assert await store.outlines("nothing") == []
+
+
+async def test_outlines_outlive_their_dispatcher(opener):
+    async with opener() as store:
+        await store.keep_outlines([], 1.0)
+        await store.keep_outlines([outline("1", Way((), ("Shop",)))], 1.0)
+    async with opener() as store:
+        assert await store.outlines("dinner") == [outline("1", Way((), ("Shop",)))]

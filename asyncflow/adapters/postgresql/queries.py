@@ -44,6 +44,13 @@ OUTSTANDING = f"""
 SELECT task_id, run_id, task, due, published FROM attempts JOIN runs USING (run)
 WHERE verdict IS NULL AND due < %(before)s AND {_WANTED} ORDER BY due, attempt
 """
+KEEP_OUTLINES = """
+INSERT INTO outlines AS kept (flow, version, served_at, outline)
+SELECT * FROM unnest(%b::text[], %b::text[], %b::float8[], %b::bytea[])
+ON CONFLICT (flow, version) DO UPDATE SET served_at = greatest(kept.served_at, excluded.served_at)
+RETURNING version
+"""
+OUTLINES = "SELECT version, outline FROM outlines WHERE flow = %s ORDER BY served_at"
 OPEN_FLOWS = "SELECT flow, count(*) FROM runs WHERE status IN ('running', 'paused') GROUP BY flow"
 TIMERS = f"SELECT run_id, kind, task_id, attempt, due FROM timers JOIN runs USING (run) WHERE {_WANTED} ORDER BY due"
 OUTCOMES = """

@@ -16,11 +16,12 @@ from asyncflow.adapters.postgresql import leases, queries, schema, upkeep
 from asyncflow.adapters.postgresql.address import Address, Limits, RunMovedError
 from asyncflow.adapters.postgresql.marks import Marks
 from asyncflow.adapters.postgresql.pool import LostError, Pool
-from asyncflow.adapters.rows import to_attempt, to_header, to_tally
+from asyncflow.adapters.rows import of_outline, to_attempt, to_header, to_outlines, to_tally
 from asyncflow.errors import FencedError, StoreError
 from asyncflow.model.commands import SetTimer
 from asyncflow.model.finding import Finding
 from asyncflow.model.names import FlowName, RunId, TaskId
+from asyncflow.model.outline import Outline
 from asyncflow.model.run_filter import RunFilter
 from asyncflow.model.tally import Tally
 from asyncflow.ports import Attempt, Batch, Entry, Lease, Outstanding, RunHeader, Tail
@@ -100,6 +101,11 @@ class PostgresStore:
         values = {"name": name, "now": float(now), "interval": float(interval)}
         ((slot,),) = await self._pool.rows(queries.TAKE_SLOT, values)
         return float(slot)
+
+    async def keep_outlines(self, outlines: Sequence[Outline], at: float) -> None:
+        rows = sorted(of_outline(outline, float(at)) for outline in outlines)  # as other dispatchers do at this moment
+        if rows:
+            await self._pool.rows(queries.KEEP_OUTLINES, [list(column) for column in zip(*rows, strict=True)])
 
     async def _flush(self) -> None:
         async with self._turn:
@@ -188,6 +194,9 @@ class PostgresStore:
 
     async def timers(self, partitions: Collection[int] | None = None) -> list[SetTimer]:
         return [queries.to_timer(row) for row in await self._pool.rows(queries.TIMERS, _wanted(partitions))]
+
+    async def outlines(self, flow: FlowName) -> list[Outline]:
+        return to_outlines(flow, await self._pool.rows(queries.OUTLINES, queries.sayable([flow]) or [""]))
 
     async def open_flows(self) -> dict[FlowName, int]:
         return {FlowName(flow): count for flow, count in await self._pool.rows(queries.OPEN_FLOWS)}

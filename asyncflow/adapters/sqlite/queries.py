@@ -15,12 +15,14 @@ from asyncflow.adapters.rows import (
     of_partitions,
     to_attempt,
     to_header,
+    to_outlines,
     to_tally,
 )
 from asyncflow.model import journal
 from asyncflow.model.commands import SetTimer
 from asyncflow.model.events import TimerKind
 from asyncflow.model.names import FlowName, RunId, TaskId
+from asyncflow.model.outline import Outline
 from asyncflow.model.run_filter import RunFilter
 from asyncflow.model.snapshot import Snapshot
 from asyncflow.model.tally import Tally
@@ -58,6 +60,7 @@ _OUTSTANDING = f"""
 SELECT task_id, run_id, task, due, published FROM attempts JOIN runs USING (run)
 WHERE verdict IS NULL AND due < :before AND {_WANTED} ORDER BY due, attempt
 """
+_OUTLINES = "SELECT version, outline FROM outlines WHERE flow = ? ORDER BY served_at, rowid"
 _OPEN_FLOWS = "SELECT flow, count(*) FROM runs WHERE status IN ('running', 'paused') GROUP BY flow"
 _TIMERS = f"SELECT run_id, kind, task_id, attempt, due FROM timers JOIN runs USING (run) WHERE {_WANTED} ORDER BY due"
 _TEXTS = Texts(
@@ -121,6 +124,10 @@ def outstanding(connection: sqlite3.Connection, before: float, partitions: Colle
         Outstanding(id=task_id, run_id=run_id, task=task, due=due, published_at=published)
         for task_id, run_id, task, due, published in connection.execute(_OUTSTANDING, asked)
     ]
+
+
+def outlines(connection: sqlite3.Connection, flow: FlowName) -> list[Outline]:
+    return to_outlines(flow, connection.execute(_OUTLINES, (flow,)))
 
 
 def open_flows(connection: sqlite3.Connection) -> dict[FlowName, int]:

@@ -24,6 +24,7 @@ from asyncflow.errors import StoreError
 from asyncflow.model.commands import SetTimer
 from asyncflow.model.finding import Finding
 from asyncflow.model.names import FlowName, RunId, TaskId
+from asyncflow.model.outline import Outline
 from asyncflow.model.run_filter import RunFilter
 from asyncflow.model.tally import Tally
 from asyncflow.ports import Attempt, Batch, Entry, Lease, Outstanding, RunHeader, Tail
@@ -113,6 +114,13 @@ class SqliteStore:
 
     async def take_slot(self, name: str, now: float, interval: float) -> float:
         return await self._writable().write(partial(transaction.take_slot, name=name, now=now, interval=interval))
+
+    async def keep_outlines(self, outlines: Sequence[Outline], at: float) -> None:
+        written = [rows.of_outline(outline, at) for outline in outlines]
+        await self._writable().write(partial(transaction.keep_outlines, rows=written))
+
+    async def outlines(self, flow: FlowName) -> list[Outline]:
+        return await self._read(queries.outlines, flow)
 
     async def open_flows(self) -> dict[FlowName, int]:
         return await self._read(queries.open_flows)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Sequence
 
-from asyncflow.adapters.rows import Rows
+from asyncflow.adapters.rows import Row, Rows
 from asyncflow.errors import FencedError
 from asyncflow.model.names import TaskId
 
@@ -48,6 +48,10 @@ ON CONFLICT DO UPDATE SET last = max(:now, last + :interval) RETURNING last
 """
 
 
+_OUTLINE = """
+INSERT INTO outlines (flow, version, served_at, outline) VALUES (?, ?, ?, ?)
+ON CONFLICT DO UPDATE SET served_at = max(served_at, excluded.served_at)
+"""
 _PARTITIONS = "INSERT INTO meta VALUES ('partitions', ?) ON CONFLICT DO NOTHING"
 
 
@@ -85,6 +89,10 @@ def write_published(connection: sqlite3.Connection, marks: Sequence[tuple[float,
 def take_slot(connection: sqlite3.Connection, name: str, now: float, interval: float) -> float:
     (slot,) = connection.execute(_SLOT, {"name": name, "now": now, "interval": interval}).fetchone()
     return float(slot)
+
+
+def keep_outlines(connection: sqlite3.Connection, rows: Sequence[Row]) -> None:
+    connection.executemany(_OUTLINE, rows)
 
 
 def agree_on_partitions(connection: sqlite3.Connection, count: int) -> int:
