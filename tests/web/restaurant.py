@@ -40,7 +40,7 @@ def plain(name: str, queue: str = "quick") -> dict[str, Any]:
 
 MENU = {
     "tasks": [plain("Shop"), plain("Cook", "slow"), plain("Burn")],
-    "flows": ["dinner", "party", "fire", "banquet"],
+    "flows": ["dinner", "party", "fire", "banquet", "choice"],
     "flow-definitions": [
         {
             "name": "dinner",
@@ -57,6 +57,17 @@ MENU = {
             "name": "banquet",
             "edges": [
                 {"from": None, "to": "Shop", "foreach": {"import": "tests.web.restaurant", "function": "tables"}}
+            ],
+        },
+        {
+            "name": "choice",
+            "edges": [
+                {"from": None, "to": "Shop"},
+                {
+                    "from": "Shop",
+                    "to": "Cook",
+                    "condition": {"name": "argsFieldEqual", "args": {"key": "guests", "value": 99}},
+                },
             ],
         },
         {"name": "fire", "edges": [{"from": None, "to": "Burn"}]},
@@ -99,14 +110,13 @@ class Counter(MemoryBroker):
             self.deliver(worked(lambda headers, body: "cooked", message))
 
 
-@dataclass(slots=True)
 class LateClock(SystemClock):
     """Of this machine, or so many seconds ahead."""
 
-    ahead: float = 0.0
+    ahead = 0.0
 
     def now(self) -> float:
-        return SystemClock.now(self) + self.ahead
+        return super().now() + self.ahead
 
 
 @dataclass(slots=True)
@@ -139,6 +149,7 @@ class Restaurant:
     client: Client
     configuration: Configuration
 
+    store: MemoryStore
     clock: LateClock
     fleet: Fleet
 
@@ -185,12 +196,12 @@ class Restaurant:
 async def open_restaurant() -> AsyncIterator[Restaurant]:
     configuration = load_mapping(MENU, builtins=BUILT_INS, environ={}).configuration
     broker = Counter({"quick": quick})
-    clock, fleet = LateClock(), Fleet()
+    store, clock, fleet = MemoryStore(), LateClock(), Fleet()
     dispatcher = Dispatcher(
         Surroundings(
             configuration=configuration,
             broker=broker,
-            store=MemoryStore(),
+            store=store,
             codec=CeleryCodec(),
             results=None,
             clock=clock,
@@ -201,7 +212,7 @@ async def open_restaurant() -> AsyncIterator[Restaurant]:
     async with anyio.create_task_group() as group:
         await group.start(dispatcher.run)
         yield Restaurant(
-            broker=broker, client=Client(dispatcher), configuration=configuration, clock=clock, fleet=fleet
+            broker=broker, client=Client(dispatcher), configuration=configuration, store=store, clock=clock, fleet=fleet
         )
         group.cancel_scope.cancel()
 

@@ -3,98 +3,21 @@
 from __future__ import annotations
 
 import re
-import shutil
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
 from pathlib import Path
-from urllib.parse import urlsplit
 
 import httpx
 import pytest
 
-from asyncflow.web.tokens import Scope, TokenFile
+from asyncflow.web.tokens import Scope
 from tests.web.restaurant import SCRIPT, Restaurant, tokens_in
 from tests.web.test_runs import start
+from tests.web.visits import CHROMIUM, Reader, browser, reader
 
-playwright = pytest.importorskip("playwright.async_api", reason="pip install playwright")
-expect = playwright.expect
-_PATIENCE = 30_000
-"""Milliseconds: other work may keep the machine busy."""
-expect.set_options(timeout=_PATIENCE)
-CHROMIUM = shutil.which("chromium")
+__all__ = ["browser", "reader"]  # fixtures
+
 pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="apt-get install chromium")
-PICTURES = Path(__file__).parents[2] / "build" / "page"
 
 LOOKS = [(width, theme) for width in (1280, 400) for theme in ("light", "dark")]
-
-
-@dataclass(frozen=True)
-class Visit:
-    """A page, and everything that it should not have done."""
-
-    page: playwright.Page
-    url: str
-    troubles: list[str] = field(default_factory=list)
-
-    def watch(self) -> None:
-        page, home = self.page, urlsplit(self.url).netloc
-        page.set_default_timeout(_PATIENCE)
-        page.on("pageerror", lambda error: self.troubles.append(str(error)))
-        page.on("dialog", lambda dialog: self.troubles.append(f"a script has run: {dialog.message}"))
-        page.on("console", lambda said: said.type in {"error", "warning"} and self.troubles.append(said.text))
-        page.on("request", lambda one: urlsplit(one.url).netloc != home and self.troubles.append(one.url))
-
-    async def open(self, path: str) -> None:
-        await self.page.goto(f"{self.url}{path}")
-
-    def expect(self, selector: str) -> playwright.LocatorAssertions:
-        return expect(self.page.locator(selector).first)
-
-    async def picture(self, name: str) -> None:
-        """Keep how it looks; nothing may be wider than the window."""
-        PICTURES.mkdir(parents=True, exist_ok=True)
-        size, theme = await self.page.evaluate(
-            "[innerWidth, matchMedia('(prefers-color-scheme: dark)').matches ? 'dark' : 'light']"
-        )
-        await self.page.screenshot(path=PICTURES / f"{name}-{size}-{theme}.png", full_page=True)
-        assert await self.page.evaluate("document.documentElement.scrollWidth <= innerWidth"), name
-
-
-@pytest.fixture(scope="module")
-async def browser() -> AsyncIterator[playwright.Browser]:
-    """It takes seconds to start: one for all tests, which get a profile of their own each."""
-    async with playwright.async_playwright() as driver:
-        started = await driver.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
-        yield started
-        await started.close()
-
-
-@dataclass(frozen=True)
-class Reader:
-    """Who visits."""
-
-    browser: playwright.Browser
-    restaurant: Restaurant
-
-    @asynccontextmanager
-    async def visit(
-        self, width: int = 1280, theme: str = "light", tokens: TokenFile | None = None
-    ) -> AsyncIterator[Visit]:
-        async with self.restaurant.served(tokens) as asked:
-            page = await self.browser.new_page(viewport={"width": width, "height": 900}, color_scheme=theme)
-            visited = Visit(page, str(asked.base_url))
-            visited.watch()
-            try:
-                yield visited
-            finally:
-                await page.context.close()
-        assert visited.troubles == []
-
-
-@pytest.fixture
-def reader(browser: playwright.Browser, restaurant: Restaurant) -> Reader:
-    return Reader(browser, restaurant)
 
 
 @pytest.mark.parametrize(("width", "theme"), LOOKS)
@@ -190,6 +113,100 @@ async def test_what_the_server_refuses_is_told_in_the_form(reader: Reader) -> No
         await here.page.click("button:text-is('Start dinner')")
         await here.expect("#arg-guests-problem").to_contain_text("must NOT match")
         here.troubles[:] = [one for one in here.troubles if "422" not in one]  # browsers log every refusal
+
+
+async def test_keys_lead_through_the_page(reader: Reader, restaurant: Restaurant) -> None:
+    async with restaurant.asked() as asked:
+        await _failed(asked)
+        await start(asked)
+    async with reader.visit() as here:
+        press = here.page.keyboard.press
+        await here.open("#/flows")
+        await here.expect("h1:text-is('Flows')").to_be_visible()
+        await press("g")
+        await press("r")
+        await here.expect("tr:has-text('fire')").to_be_visible()
+        await press("/")
+        await here.expect("#search").to_be_focused()
+        await here.page.keyboard.type("jkg?")  # letters, while one types
+        await here.expect(".empty").to_contain_text("No run fits")
+        await press("Control+a")
+        await press("Delete")
+        await press("Escape")
+        await here.expect("tr:has-text('fire')").to_be_visible()
+        for key in ("j", "j", "k", "j"):
+            await press(key)
+        await here.expect("tr.selected").to_contain_text("fire")
+        await press("Enter")
+        await here.expect(".title .badge.failed").to_be_visible()
+        await here.page.click("[data-node=Burn]")
+        await here.expect(".detail h2:text-is('Burn')").to_be_visible()
+        await press("Escape")
+        await here.expect(".detail h2:text-is('Run')").to_be_visible()
+        await press("?")
+        await here.expect("dialog:has-text('Next and previous row')").to_be_visible()
+        await here.picture("keys")
+        await press("Escape")
+        await here.expect("dialog").to_have_count(0)
+
+
+async def test_the_theme_is_the_systems_until_the_reader_chooses(reader: Reader) -> None:
+    async with reader.visit(theme="dark") as here:
+        await here.open("#/")
+        await here.expect("html[data-theme=dark]").to_be_visible()
+        await here.page.emulate_media(color_scheme="light")
+        await here.expect("html[data-theme=light]").to_be_visible()
+        await here.page.click("#theme")
+        await here.expect("html[data-theme=dark]").to_be_visible()
+        await here.page.reload()
+        await here.expect("html[data-theme=dark]").to_be_visible()
+
+
+async def test_the_list_is_filtered_by_what_it_shows(reader: Reader, restaurant: Restaurant) -> None:
+    async with restaurant.asked() as asked:
+        await _failed(asked)
+        await start(asked, labels={"who": "ada"})
+    async with reader.visit() as here:
+        await here.open("#/")
+        await here.page.click("button.label:text-is('who=ada')")
+        await here.expect("tbody tr:has-text('fire')").to_have_count(0)
+        await here.page.reload()
+        await here.expect(".given .chip").to_contain_text("who=ada")
+        await here.expect("tbody tr:has-text('dinner')").to_be_visible()
+        await here.page.click(".given .chip")
+        await here.expect("tbody tr:has-text('fire')").to_be_visible()
+        await here.page.click(".step:not(:disabled)")
+        await here.expect(".given .chip:nth-child(2)").to_contain_text("before")
+        await here.page.select_option("#flow", "banquet")
+        await here.expect(".empty").to_contain_text("No run fits")
+        await here.page.click(".empty button")
+        await here.expect("tbody tr:has-text('fire')").to_be_visible()
+        await here.expect(".card-small:has-text('Failing')").to_contain_text("1 of 1, 100%")
+
+
+async def test_a_flow_shows_how_its_nodes_have_done(reader: Reader, restaurant: Restaurant) -> None:
+    async with restaurant.asked() as asked:
+        for _ in range(3):
+            await _failed(asked)
+    async with reader.visit() as here:
+        await here.open("#/flows/fire")
+        await here.expect(".number:has-text('of the last 3 runs succeeded')").to_contain_text("0%")
+        await here.expect("[data-node=Burn] .figure").to_contain_text("0%")
+        await here.expect("tr:has(th:text-is('Burn'))").to_contain_text("0% of 3")
+        await here.picture("flow-figures")
+
+
+async def test_an_edge_that_did_not_fire_says_why(reader: Reader, restaurant: Restaurant) -> None:
+    async with restaurant.asked() as asked:
+        run_id = await start(asked, "choice")
+        await asked.get(f"/api/runs/{run_id}/wait")
+    async with reader.visit() as here:
+        await here.open(f"#/runs/{run_id}?node=Cook")
+        await here.expect(".graph .line.fired").to_be_attached()
+        await here.expect(".graph .line.unfired").to_be_attached()
+        await here.expect(".whys li.unfired").to_contain_text("did not fire: argsFieldEqual")
+        await here.expect(".whys h3").to_have_text("Why it has not run")
+        await here.picture("verdicts")
 
 
 async def test_a_server_that_is_gone_is_seen(reader: Reader, restaurant: Restaurant) -> None:

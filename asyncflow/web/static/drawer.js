@@ -1,6 +1,7 @@
 // Beside the graph: the run, or the chosen node with its attempts, its result, and why it ran or did not.
 import { badge, copyable, counted, duration, exact, fill, h, json, lasted, pairs, runLink, sentence, time } from "./elements.js";
-import { getJson } from "./server.js";
+import { fieldsOf } from "./form.js";
+import { getJson, post } from "./server.js";
 import { verdict } from "./graph.js";
 
 const MOST_OPEN = 1; // the first of several instances is shown in full, the others when they are opened
@@ -77,12 +78,40 @@ function inFull(node, context, run_id) {
   return [
     node.waiting_for ? h("p", { class: "notice stopped" }, `It waits for the queue ${node.waiting_for}, which no worker serves yet. Start one with -Q ${node.waiting_for}`) : "",
     node.progress ? progressOf(node.progress) : "",
+    node.state === "waiting" ? waits(node, context, run_id) : "",
     errorOf(node.error, node.state === "retrying" ? "The last attempt failed" : "Error", [["Worker", node.worker], ["Queue", queue]]),
     node.kind === "flow" ? h("p", {}, h("a", { href: runLink(node.id) }, "Open the run of this sub-flow")) : "",
     pairs([[node.kind === "task" ? "Task id" : "Run id", copyable(node.id)], ["Queue", node.kind === "task" ? queue : ""], ["Worker", node.worker],
       ["Started", exact(node.started_at)], ["Ended", exact(node.ended_at)]]),
     node.tries?.length ? attempts(node) : "", more,
   ];
+}
+
+// A node that waits: for a signal, which can be sent from here, or for a while.
+function waits(node, context, run_id) {
+  const until = node.until ? `${node.event ? "gives up" : "goes on"} at ${exact(node.until)}` : "";
+  if (!node.event) return h("p", { class: "notice stopped" }, `It waits${until ? `, and ${until}` : ""}.`);
+  return h("div", { class: "notice stopped" }, h("p", {}, "It waits for the signal ", h("strong", {}, node.event), until ? `, and ${until}` : "", "."),
+    signalForm(node, context.nodeOf(node.name)?.schema, run_id));
+}
+
+function signalForm(node, schema, run_id) {
+  const fields = fieldsOf(schema ?? null, { whole: "Payload, as JSON", id: "payload" });
+  const trouble = h("p", { class: "problem", role: "alert", hidden: true });
+  const button = h("button", { class: "primary" }, `Send ${node.event}`);
+  return h("form", { class: "start signal", novalidate: true, onsubmit: async (event) => {
+    event.preventDefault();
+    if (!fields.check()) return;
+    button.disabled = true;
+    trouble.hidden = true;
+    try {
+      await post(`/api/runs/${encodeURIComponent(run_id)}/signals`, { event: node.event, payload: fields.value() ?? null, node: node.id });
+    } catch (error) {
+      button.disabled = false;
+      trouble.textContent = error.message;
+      trouble.hidden = false;
+    }
+  } }, fields.elements, trouble, h("div", { class: "actions" }, button));
 }
 
 export function progressOf({ done, total, text }) {

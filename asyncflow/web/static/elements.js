@@ -18,7 +18,7 @@ export function fill(element, ...children) {
 }
 
 const SIGNS = {
-  running: "◔", retrying: "↻", paused: "‖", succeeded: "✓", failed: "✕", cancelled: "⊘", reused: "=", waiting: "○",
+  running: "◔", retrying: "↻", paused: "‖", succeeded: "✓", failed: "✕", cancelled: "⊘", reused: "=", waiting: "◷",
 };
 
 export function badge(state, text = state) {

@@ -1,12 +1,12 @@
 // Fields for a flow's arguments, made from their JSON Schema; what a field cannot say is written as JSON.
 import { h } from "./elements.js";
 
-export function fieldsOf(schema) {
+export function fieldsOf(schema, { whole = "Arguments, as JSON", id = "node-args" } = {}) {
   const properties = schema?.properties ?? {};
   const required = new Set(schema?.required ?? []);
   const fields = Object.keys(properties).length
     ? Object.entries(properties).map(([name, one]) => new Field(name, typeof one === "object" ? one : {}, required.has(name)))
-    : [new Whole(schema)];
+    : [new Whole(schema, whole, id)];
   const alone = fields[0] instanceof Whole;
   return {
     elements: fields.map((field) => field.element),
@@ -103,16 +103,16 @@ class Field {
 }
 
 class Whole extends Field {
-  constructor(schema) {
+  constructor(schema, title, id) {
     super("", {}, false);
     const names = schema?.required ?? [];
     this.input.rows = 5;
-    this.input.id = "node-args";
-    this.input.placeholder = '{"guests": 4}';
+    this.input.id = id;
+    this.input.placeholder = "{…}";
     if (names.length) this.input.value = JSON.stringify(Object.fromEntries(names.map((name) => [name, null])), null, 2);
     const label = this.element.querySelector("label");
-    label.htmlFor = "node-args";
-    label.textContent = "Arguments, as JSON";
+    label.htmlFor = id;
+    label.textContent = title;
     this.problem.before(h("p", { class: "muted hint" }, "Empty means none."));
   }
 }

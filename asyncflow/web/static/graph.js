@@ -79,7 +79,9 @@ export class Graph {
       group.append(text);
       const wide = text.getComputedTextLength() / (width - 14);
       if (wide > 1) text.style.fontSize = `${10.5 / wide}px`;
-      group.querySelector("title").textContent += `\n${percent(node.rate)} passed; half took up to ${node.seconds ? duration(node.seconds.p50) : "–"}, nearly all up to ${node.seconds ? duration(node.seconds.p95) : "–"}`;
+      const title = group.querySelector("title");
+      group.dataset.title ??= title.textContent;
+      title.textContent = `${group.dataset.title}\n${percent(node.rate)} passed; half took up to ${node.seconds ? duration(node.seconds.p50) : "–"}, nearly all up to ${node.seconds ? duration(node.seconds.p95) : "–"}`;
     }
   }
 
@@ -111,8 +113,8 @@ export function verdict(one) {
   const parts = [];
   const fired = one.fired ?? one.started;
   if (fired) parts.push(`${"started" in one ? "started" : "fired"}${fired > 1 ? ` ${fired.toLocaleString()} times` : ""}${one.items ? ` for ${one.items.toLocaleString()} items` : ""}`);
-  if (one.not_fired) parts.push(`did not fire${one.not_fired > 1 ? ` ${one.not_fired.toLocaleString()} times` : ""}: ${one.why || "its condition was false"}`);
-  else if (one.why && !fired) parts.push(`did not start: ${one.why}`);
+  if (one.not_fired) parts.push(`did not fire${one.not_fired > 1 ? ` ${one.not_fired.toLocaleString()} times` : ""}: ${one.why || "its condition"}${one.read ? ` was false, ${one.read}` : " was false"}`);
+  else if (one.why && !fired) parts.push(`did not start: ${one.why}${one.read ? ` was false, ${one.read}` : ""}`);
   if (one.omitted) parts.push("left out by the selection");
   return parts.join("; ") || "not decided yet";
 }

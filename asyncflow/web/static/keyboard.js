@@ -46,7 +46,7 @@ function move(by) {
   const next = rows[Math.min(rows.length - 1, Math.max(0, at < 0 ? (by > 0 ? 0 : rows.length - 1) : at + by))];
   rows[at]?.classList.remove("selected");
   next.classList.add("selected");
-  next.querySelector("a")?.focus({ preventScroll: true });
+  [...next.querySelectorAll("a")].find((link) => link.getAttribute("href") === next.dataset.href)?.focus({ preventScroll: true });
   next.scrollIntoView({ block: "nearest" });
   return true;
 }

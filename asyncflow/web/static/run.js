@@ -24,8 +24,8 @@ export async function runView(main, name, signal, query) {
   const journal = new Journal(path, Date.parse(run.started_at) / 1000, signal);
   const unfolds = flow?.nodes.some((node) => node.kind === "flow");
   const deep = h("input", { type: "checkbox", id: "deep", checked: chosen.includes("/"), onchange: () => drawGraph() });
-  const queueOf = (node) => flow?.nodes.find((one) => one.name === node)?.queue ?? "";
-  const context = { choose, signal, queueOf };
+  const nodeOf = (node) => flow?.nodes.find((one) => one.name === node);
+  const context = { choose, signal, nodeOf, queueOf: (node) => nodeOf(node)?.queue ?? "" };
   fill(main, head,
     h("div", { class: "columns" }, panel("Graph", { beside: unfolds ? h("label", { class: "switch" }, deep, "unfold sub-flows") : null }, graph.box, legend()), detail),
     panel("Timeline", {}, lines), journal.box);
