@@ -18,7 +18,7 @@ from typing import TypeVar
 import anyio
 
 from asyncflow.adapters.amqp_line import AmqpLine
-from asyncflow.errors import InvalidNodeArgsError, NoDispatcherError, RequestError, RunFailedError
+from asyncflow.errors import InvalidNodeArgsError, InvalidPayloadError, NoDispatcherError, RequestError, RunFailedError
 from asyncflow.model import jsontext
 from asyncflow.model import requests as r
 from asyncflow.model.names import FlowName, Json, RunId
@@ -120,6 +120,26 @@ class RunHandle:
     async def resume(self) -> None:
         """Go on with a paused run. Returns when that is durable."""
         await self._client.ask(r.ResumeRun(run_id=self.id))
+
+    async def signal(
+        self, event: str, payload: Json = None, *, id: str = "", node: str | None = None
+    ) -> Mapping[str, Json]:
+        """Tell the run of an external event; returns when that is durable, and says what became of it.
+
+        `state` is "taken", with the `node` that it has released, "kept" for the next node that waits for it, or
+        "repeated": the same `id` again for the same event counts once. `node` is the id of the one node that it is for.
+        Raises SignalRefusedError, InvalidPayloadError, UnknownRunError, NoDispatcherError.
+        """
+        request = r.SignalRun(
+            run_id=self.id,
+            event=event,
+            id=id or str(uuid.uuid4()),
+            payload=_checked(payload, "the payload", InvalidPayloadError),
+            node=node,
+        )
+        waits = f"signal {request.id} of run {self.id} waits in the broker"
+        told: Mapping[str, Json] = (await self._client.ask(request, waits=waits))["signal"]
+        return told
 
     @asynccontextmanager
     async def changes(self, most: int | None = None) -> AsyncIterator[AsyncIterator[Mapping[str, Json]]]:
@@ -258,6 +278,10 @@ class StartedRun:
         """Returns when the cancellation is durable. Raises NoDispatcherError, BrokerError."""
         self._blocking(lambda run: run.cancel(reason))
 
+    def signal(self, event: str, payload: Json = None, *, id: str = "", node: str | None = None) -> Mapping[str, Json]:
+        """Tell the run of an external event, as `RunHandle.signal` does. Raises SignalRefusedError, BrokerError ..."""
+        return self._blocking(lambda run: run.signal(event, payload, id=id, node=node))
+
     def _blocking(self, call: Callable[[RunHandle], Awaitable[_T]]) -> _T:
         async def ask() -> _T:
             async with connect(self._url, namespace=self._namespace) as client:
@@ -288,9 +312,9 @@ def _seconds(moment: datetime | float | None) -> float | None:
     return moment.timestamp() if isinstance(moment, datetime) else moment
 
 
-def _checked(node_args: Json) -> Json:
+def _checked(value: Json, what: str = "node args", error: Callable[[str], RequestError] = InvalidNodeArgsError) -> Json:
     try:
-        jsontext.dumps(node_args)
+        jsontext.dumps(value)
     except TypeError as exc:
-        raise InvalidNodeArgsError(f"node args must be JSON: {exc}") from exc
-    return node_args
+        raise error(f"{what} must be JSON: {exc}") from exc
+    return value

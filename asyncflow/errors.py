@@ -9,6 +9,8 @@ AsyncflowError
         InvalidNodeArgsError  the node args are not JSON, or not what the flow takes
         SelectiveNoPathError  no path leads to a requested task
         AmbiguousRunError     a run id prefix fits several runs
+        SignalRefusedError    a run that is over, or that never waits for such a signal
+            InvalidPayloadError   the payload is not what the nodes that wait for the signal take
         EndlessRunError       a simulated run is not over after many nodes
     ConnectionFailedError     something outside cannot be reached
         BrokerError           the AMQP broker
@@ -114,6 +116,18 @@ class InvalidNodeArgsError(RequestError):
 class SelectiveNoPathError(RequestError):
     def __init__(self, flow: str, tasks: Sequence[str]) -> None:
         super().__init__(f"in flow {flow!r} no path of edges leads to {', '.join(sorted(tasks))}")
+
+
+class SignalRefusedError(RequestError):
+    """A signal that is not taken; nothing of it is kept."""
+
+    @classmethod
+    def ended(cls, run_id: str, flow: str, state: str) -> SignalRefusedError:
+        return cls(f"run {run_id} of flow {flow!r} is over ({state}), and takes no signals any more")
+
+
+class InvalidPayloadError(SignalRefusedError):
+    """The payload of a signal is not JSON, too large, or not what the nodes that wait for it take."""
 
 
 class EndlessRunError(RequestError):

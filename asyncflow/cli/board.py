@@ -228,6 +228,8 @@ def _node(told: Mapping[str, Json]) -> NodeView:
         ended_at=_seconds(told["ended_at"]),
         error=_error(told["error"]),
         handled=told["handled"],
+        event=told.get("event"),
+        until=_seconds(told.get("until")),
     )
 
 

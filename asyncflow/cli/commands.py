@@ -14,6 +14,7 @@ from asyncflow.cli.options import (
     KEEP,
     LOG_FORMAT,
     STORE,
+    Sending,
     Site,
     Where,
     config_options,
@@ -136,6 +137,23 @@ def pause() -> None:
 @later("asyncflow.cli.control:resume")
 def resume() -> None:
     """Go on with paused runs, and start what they have held."""
+
+
+@asyncflow.command()
+@RUN
+@click.argument("event")
+@gathered(
+    Sending,
+    "sending",
+    click.option("--payload", metavar="JSON|@FILE", help="What the node gets as its result; @- reads standard input."),
+    click.option("--id", default="", metavar="KEY", help="The same id again for the same event counts once."),
+    click.option("--node", metavar="ID", help="The id of the one node that it is for."),
+)
+@line_options
+@output_options
+@later("asyncflow.cli.signal:signal")
+def signal() -> None:
+    """Tell RUN of an external EVENT: it releases the oldest node that waits for it, in RUN or in its sub-flows."""
 
 
 @asyncflow.command()

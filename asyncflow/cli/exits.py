@@ -25,6 +25,8 @@ _EXITS: tuple[tuple[type[errors.AsyncflowError], Exit], ...] = (
     (errors.UnknownFlowError, Exit.NOT_FOUND),
     (errors.UnknownRunError, Exit.NOT_FOUND),
     (errors.AmbiguousRunError, Exit.CONFLICT),
+    (errors.InvalidPayloadError, Exit.WRONG),
+    (errors.SignalRefusedError, Exit.CONFLICT),
     (errors.StoreInUseError, Exit.CONFLICT),
     (errors.FencedError, Exit.CONFLICT),
     (errors.ConnectionFailedError, Exit.UNREACHABLE),

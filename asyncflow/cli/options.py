@@ -97,6 +97,15 @@ class Dice:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Sending:
+    """What a signal brings."""
+
+    payload: str | None = None
+    id: str = ""
+    node: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Output:
     """How to tell it."""
 
@@ -167,7 +176,7 @@ def _chance(text: str, ctx: click.Context, param: click.Parameter) -> float:
 def _seconds(ctx: click.Context, param: click.Parameter, given: str | None) -> float | None:
     if given is None:
         return None
-    seconds = found("asyncflow.config.durations:seconds_of")(given)
+    seconds = found("asyncflow.model.durations:seconds_of")(given)
     if seconds is None:
         raise click.BadParameter(f"{given!r} is no duration: write 30d, 12h or 1d12h", ctx=ctx, param=param)
     return float(seconds)
@@ -176,7 +185,7 @@ def _seconds(ctx: click.Context, param: click.Parameter, given: str | None) -> f
 def _moment(ctx: click.Context, param: click.Parameter, given: str | None) -> float | None:
     if given is None:
         return None
-    moment: float | None = found("asyncflow.config.durations:moment_of")(given, time.time())
+    moment: float | None = found("asyncflow.model.durations:moment_of")(given, time.time())
     if moment is None:
         raise click.BadParameter(
             f"{given!r} is no time: write how long ago, such as 2h or 7d, or 2030-01-31T18:00", ctx=ctx, param=param

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from rich.text import Text
 
 from asyncflow.cli.board import OVER, Board, Branch, Group
-from asyncflow.cli.words import duration, of_error, of_progress, one_line
+from asyncflow.cli.words import duration, moment, of_error, of_progress, one_line
 from asyncflow.model.history import NodeView
 from asyncflow.model.names import NodeName, TaskId
 from asyncflow.model.run import HowFar, NodeKind
@@ -18,6 +18,7 @@ MOST_INSTANCES = 20
 
 _MARKS = {
     "running": ("●", "cyan"),
+    "waiting": ("◷", "yellow"),
     "retrying": ("↻", "yellow"),
     "succeeded": ("✓", "green"),
     "failed": ("✗", "red"),
@@ -104,7 +105,7 @@ def _row_of_node(node: NodeView, look: _Look) -> Row:
 
 def is_cause(node: NodeView) -> bool:
     """Whether it failed by itself: a sub-flow fails for what failed in it, which is told there."""
-    return node.state == "failed" and node.kind is NodeKind.TASK
+    return node.state == "failed" and node.kind is not NodeKind.FLOW
 
 
 def time_of(node: NodeView, now: float) -> str:
@@ -118,6 +119,8 @@ def detail_of(node: NodeView) -> str:
     said = []
     if node.state == "reused":
         said.append("reused")
+    if node.state == "waiting":
+        said.append(_of_wait(node))
     if node.attempt > 1:
         said.append(f"attempt {node.attempt}")
     if node.error is not None:
@@ -125,6 +128,14 @@ def detail_of(node: NodeView) -> str:
     if node.handled:
         said.append("(handled by a fallback)")
     return "  ".join(said)
+
+
+def _of_wait(node: NodeView) -> str:
+    """For what a node waits, and how long at most."""
+    until = None if node.until is None else f"until {moment(node.until)}"
+    if node.event is None:
+        return until or ""
+    return f"for signal {one_line(node.event)}" + (f", {until}" if until else "")
 
 
 def of_waiting(queue: str) -> str:
@@ -157,6 +168,7 @@ def tally(group: Group, *left_out: str) -> str:
         "cancelled": counts["cancelled"],
         "reused": counts["reused"],
         "retrying": counts["retrying"],
+        "waiting": counts["waiting"],
         "running": counts["running"],
     }
     return ", ".join(f"{number:,} {word}" for word, number in told.items() if number and word not in left_out)

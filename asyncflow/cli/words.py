@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import datetime
+
 from asyncflow.model.run import HowFar, TaskError
 
 SHORT_ID = 8
@@ -16,6 +18,11 @@ def duration(seconds: float) -> str:
         if seconds < size * 60 or unit == "d":
             return f"{int(seconds // size)}{unit} {int(seconds % size // smaller):02d}{below}"
     raise AssertionError
+
+
+def moment(seconds: float) -> str:
+    """In local time, to the second."""
+    return datetime.fromtimestamp(seconds).astimezone().strftime("%Y-%m-%d %H:%M:%S")
 
 
 def counted(number: int, thing: str) -> str:

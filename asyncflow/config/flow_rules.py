@@ -8,7 +8,7 @@ from asyncflow.config.report import did_you_mean
 from asyncflow.config.scope import Scope
 from asyncflow.config.tree import Table
 from asyncflow.errors import Place
-from asyncflow.model.flow import SubFlow, Task
+from asyncflow.model.flow import Delay, SubFlow, Task, Wait
 from asyncflow.model.names import FlowName, NodeName
 
 
@@ -36,6 +36,9 @@ class FlowRules:
         for name, place in self._read.fields.named("nowait"):
             if not self._scope.check_node(name, place):
                 continue
+            if isinstance(flow.nodes.get(NodeName(name)), (Wait, Delay)):
+                message = f"`{name}` is in `nowait`, and does nothing but make others wait"
+                self._add("F309", message, place, hint="remove it from `nowait`")
             if name not in targets:
                 message = f"`{name}` is in `nowait`, but nothing in the flow `{flow.name}` starts it"
                 self._add("F309", message, place, hint="remove it from `nowait`")
@@ -71,8 +74,8 @@ class FlowRules:
         place = self._read.fields.key_place("node_args_from_first")
         starting = [name for edge in flow.starting for name in edge.targets]
         node = flow.nodes.get(starting[0]) if len(starting) == 1 and len(flow.starting) == 1 else None
-        if not isinstance(node, Task):
-            message = "`node_args_from_first` needs exactly one starting edge, to exactly one task"
+        if not isinstance(node, (Task, Wait)):
+            message = "`node_args_from_first` needs exactly one starting edge, to exactly one task or wait"
             hint = f"the flow starts with {', '.join(starting) or 'nothing'}"
             self._add("F311", message, place, hint=hint)
         elif why := self._known.why_unreadable(node.name):

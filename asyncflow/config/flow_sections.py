@@ -118,6 +118,9 @@ LEAF = Section(
 SECTIONS = (
     sections.FILE,
     sections.TASK,
+    sections.WAIT,
+    sections.WAITING,
+    sections.DELAY,
     sections.STORAGE,
     sections.GLOBAL,
     sections.CACHE,

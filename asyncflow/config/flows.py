@@ -7,7 +7,6 @@ from hashlib import blake2b
 
 import orjson
 
-from asyncflow.config.durations import seconds_of
 from asyncflow.config.edges import ReadEdge, read_edge
 from asyncflow.config.failures import ReadFallback, read_failures
 from asyncflow.config.fields import Fields, read_fields, tables_in
@@ -19,6 +18,7 @@ from asyncflow.config.schemas import check_schema, read_schema
 from asyncflow.config.scope import Scope
 from asyncflow.config.storages import read_cache
 from asyncflow.config.tree import Table
+from asyncflow.model.durations import seconds_of
 from asyncflow.model.flow import Flow, Node, SubFlow
 from asyncflow.model.names import FlowName, Json, NodeName
 
@@ -99,6 +99,8 @@ def _nodes(names: list[NodeName], drafts: dict[FlowName, Draft], scope: Scope) -
     for name in names:
         if name in scope.made_tasks:
             nodes[name] = scope.made_tasks[name]
+        elif name in scope.made_waits:
+            nodes[name] = scope.made_waits[name]
         elif (draft := drafts.get(FlowName(name))) is not None:
             nodes[name] = SubFlow(name=name, throttling=draft.throttling)
     return nodes

@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-from asyncflow.config.durations import seconds_of
+from asyncflow.model.durations import seconds_of
 from asyncflow.model.names import Json
 
 IDENTIFIER = re.compile(r"[_a-zA-Z][_a-zA-Z0-9]*")
@@ -118,6 +118,16 @@ SECONDS = Kind(
     accepts=lambda value: seconds_of(value) is not None,
     schema={"type": ["number", "string"], "minimum": 0, "pattern": "^([0-9]+(\\.[0-9]+)?(ms|s|m|h|d|w))+$"},
 )
+EVENT = _matching(re.compile(r"[\w.:/-]{1,200}"), "a name of letters, digits and any of _.:/-")
+DELAY = Kind(
+    words="seconds, a duration such as 90, 1h30m, 3d or 250ms, or a template of one",
+    accepts=lambda value: (
+        seconds_of(value) is not None
+        or isinstance(value, dict)
+        or (isinstance(value, str) and re.match(r"[0-9.+-]|$", value) is None)
+    ),
+    schema={"anyOf": [dict(SECONDS.schema), {"type": "string", "pattern": "^[^0-9.+-]"}, {"type": "object"}]},
+)
 ONE_OR_MANY = _either(
     Kind(words="a name", accepts=is_text, schema=TEXT.schema),
     Kind(words="a list of names", accepts=_is_texts, schema=TEXTS.schema),
@@ -179,7 +189,14 @@ TRACE = Kind(
 ENVELOPE = choice("asyncflow", "selinon")
 AMOUNT = _number(0, None, "a number, 0 or more")
 STORAGE_CONFIGURATION = Kind(words="a table, or the one argument", accepts=lambda value: value is not None, schema={})
-TASKS = list_of("task", "a list of tasks")
+TASKS = Kind(
+    words="a list of tasks, waits and delays",
+    accepts=lambda value: isinstance(value, list),
+    schema={
+        "type": "array",
+        "items": {"anyOf": [{"$ref": f"#/definitions/{section}"} for section in ("task", "wait", "delay")]},
+    },
+)
 STORAGES = _either(list_of("storage", "a list of storages"), NOTHING)
 FLOW_NAMES = _either(Kind(words="a list of names", accepts=_is_texts, schema=TEXTS.schema), NOTHING)
 FLOW_DEFINITIONS = list_of("flow", "a list of flows")

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from asyncflow.config.flows import ReadFlow
 from asyncflow.config.graph import Reach
 from asyncflow.config.scope import Scope
-from asyncflow.model.flow import SubFlow, TaskKind
+from asyncflow.model.flow import Delay, SubFlow, TaskKind
 from asyncflow.model.names import FlowName, NodeName
 
 
@@ -59,7 +59,7 @@ class KnownFlows:
         """Why the result of a task cannot be read; empty when it can."""
         task = self._scope.made_tasks.get(NodeName(name))
         if task is None:
-            return ""
+            return "a delay has none" if isinstance(self._scope.made_waits.get(NodeName(name)), Delay) else ""
         if task.storage_readonly:
             return "with `storage_readonly` it is not kept"
         if task.kind is TaskKind.SELINON and task.storage is None:

@@ -19,10 +19,11 @@ from asyncflow.config.scope import Scope
 from asyncflow.config.storages import read_storage
 from asyncflow.config.tasks import read_task
 from asyncflow.config.tree import Table, place_of_file
+from asyncflow.config.waits import read_delay, read_wait
 from asyncflow.config.yaml_text import read_text
 from asyncflow.errors import ConfigurationError, Problem, Severity
 from asyncflow.model.condition import BuiltIns
-from asyncflow.model.flow import Configuration
+from asyncflow.model.flow import Configuration, Delay, Wait
 from asyncflow.model.names import FlowName, Json
 
 
@@ -182,7 +183,8 @@ class _Loader:
         storages = [storage for table in parts.storages if (storage := read_storage(table, scope)) is not None]
         traces = read_traces(fields, scope)
         for table in parts.tasks:
-            read_task(table, scope)
+            read = read_wait if "wait" in table else read_delay if "delay" in table else read_task
+            read(table, scope)
         flows = self._flows(parts)
         check_configuration(flows, scope, self._importer if self._tries_everything else None)
         if self._report.has_errors:
@@ -190,6 +192,8 @@ class _Loader:
         return Configuration(
             tasks=dict(scope.made_tasks),
             flows={FlowName(name): read.flow for name, read in flows.items()},
+            waits={name: node for name, node in scope.made_waits.items() if isinstance(node, Wait)},
+            delays={name: node for name, node in scope.made_waits.items() if isinstance(node, Delay)},
             storages={storage.name: storage for storage in storages},
             traces=traces,
             celery_app=fields.get("celery_app"),

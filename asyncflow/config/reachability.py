@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from asyncflow.config.flows import ReadFlow
 from asyncflow.config.graph import Reach, always_fires, constant, cycles
 from asyncflow.config.report import Report
-from asyncflow.model.flow import SubFlow
+from asyncflow.model.flow import Delay, Node, SubFlow, Wait
 from asyncflow.model.names import FlowName, NodeName
 
 
@@ -100,6 +100,8 @@ class ReachabilityCheck:
                 why = ""
                 if name not in started:
                     why = f"`{name}` never starts in the flow `{flow.name}`"
+                elif not _can_fail(flow.nodes[name]):
+                    why = f"`{name}` {'is a delay' if isinstance(flow.nodes[name], Delay) else 'has no `timeout`'}, so it never fails"
                 elif name in flow.nowait:
                     why = f"`{name}` is in `nowait`, so nobody learns that it failed"
                 elif name in flow.eager_failures:
@@ -126,6 +128,10 @@ class ReachabilityCheck:
             back = next(name for name in last.edge.targets if name in inside)
             hint = "give one of its edges a `condition`, unless the flow is to run until it fails"
             self._report.add("F606", message, last.place_of(back, "to"), label="leads back", hint=hint)
+
+
+def _can_fail(node: Node) -> bool:
+    return not isinstance(node, Delay) and not (isinstance(node, Wait) and node.timeout is None)
 
 
 def check_recursion(flows: Mapping[FlowName, ReadFlow], report: Report) -> None:

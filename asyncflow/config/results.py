@@ -88,5 +88,5 @@ def _check_inside(node: str, task: str, place: Place, known: KnownFlows, scope: 
 def _check_readable(name: str, place: Place, known: KnownFlows, scope: Scope) -> None:
     why = known.why_unreadable(name)
     if why:
-        hint = "give it a `storage` that keeps its results"
+        hint = "" if name in scope.made_waits else "give it a `storage` that keeps its results"
         scope.report.add("F409", f"the result of `{name}` cannot be read: {why}", place, hint=hint)

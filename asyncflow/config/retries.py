@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from asyncflow.config.durations import seconds_of
 from asyncflow.config.fields import Fields, read_fields
 from asyncflow.config.report import Report
 from asyncflow.config.sections import RETRY_KEYS, THROTTLING
 from asyncflow.config.tree import Table
+from asyncflow.model.durations import seconds_of
 from asyncflow.model.flow import NO_RETRIES, Retries
 
 

@@ -12,7 +12,7 @@ from asyncflow.config.report import Report, did_you_mean
 from asyncflow.config.templates import Read
 from asyncflow.errors import Place
 from asyncflow.model.condition import BuiltIns, Function
-from asyncflow.model.flow import Task
+from asyncflow.model.flow import Delay, Task, Wait
 from asyncflow.model.names import NodeName
 
 
@@ -42,8 +42,9 @@ class Scope:
     flows: dict[str, Place] = field(default_factory=dict)
     storages: dict[str, Place] = field(default_factory=dict)
     made_tasks: dict[NodeName, Task] = field(default_factory=dict)
+    made_waits: dict[NodeName, Wait | Delay] = field(default_factory=dict)
     task_reads: dict[str, tuple[Read, ...]] = field(default_factory=dict)
-    """What the templates of plain Celery tasks read."""
+    """What the templates of plain Celery tasks and delays read."""
     redefined: frozenset[str] = frozenset()
     """Built-in predicates that the user's module defines anew; known only when it may be imported."""
     used_tasks: set[str] = field(default_factory=set)

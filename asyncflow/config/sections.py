@@ -89,6 +89,36 @@ TASK = Section(
     ),
 )
 
+WAIT = Section(
+    name="wait",
+    title="wait",
+    keys=(
+        required("name", kinds.NAME, "The name of the node in flows."),
+        required("wait", kinds.table_of("waiting", "a table with `event`"), "What the node waits for."),
+    ),
+)
+
+WAITING = Section(
+    name="waiting",
+    title="`wait`",
+    keys=(
+        required("event", kinds.EVENT, "The signal that releases the node; its payload is the node's result."),
+        optional(
+            "timeout", kinds.SECONDS, "After this time the node fails with WaitTimeout, which a fallback can catch."
+        ),
+        optional("schema", kinds.NODE_ARGS_SCHEMA, "A JSON Schema, or its path, that payloads must fit."),
+    ),
+)
+
+DELAY = Section(
+    name="delay",
+    title="delay",
+    keys=(
+        required("name", kinds.NAME, "The name of the node in flows."),
+        required("delay", kinds.DELAY, "How long it takes: a duration, or a template of one."),
+    ),
+)
+
 CACHE = Section(
     name="cache",
     title="cache",
@@ -184,7 +214,7 @@ FILE = Section(
     name="file",
     title="file",
     keys=(
-        optional("tasks", kinds.TASKS, "The tasks, by the names that flows use."),
+        optional("tasks", kinds.TASKS, "The tasks, waits and delays, by the names that flows use."),
         optional("flows", kinds.FLOW_NAMES, "The names of the flows; without it every flow definition counts."),
         optional("storages", kinds.STORAGES, "Where results are kept."),
         optional("global", kinds.GLOBAL, "What holds for everything."),

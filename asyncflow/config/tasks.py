@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from asyncflow.config.durations import seconds_of
 from asyncflow.config.fields import Fields, read_fields
 from asyncflow.config.report import known_or_meant
 from asyncflow.config.retries import read_retries, read_throttling
@@ -12,6 +11,7 @@ from asyncflow.config.sections import FUNCTION, TASK
 from asyncflow.config.templates import TemplateReader
 from asyncflow.config.tree import Series, Table
 from asyncflow.model.condition import Function
+from asyncflow.model.durations import seconds_of
 from asyncflow.model.flow import OnLost, Task, TaskKind, Template
 from asyncflow.model.names import Json, NodeName
 

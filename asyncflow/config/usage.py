@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from asyncflow.config.scope import Scope
 from asyncflow.model.flow import Task, TaskKind
+from asyncflow.model.names import NodeName
 
 
 def check_usage(scope: Scope) -> None:
     for name, place in scope.tasks.items():
         if name not in scope.used_tasks:
-            scope.report.add("F217", f"no flow uses the task `{name}`", place, label="unused")
+            made = scope.made_waits.get(NodeName(name))
+            word = "task" if made is None else type(made).__name__.lower()
+            scope.report.add("F217", f"no flow uses the {word} `{name}`", place, label="unused")
     for name, place in scope.storages.items():
         if name not in scope.used_storages:
             scope.report.add("F218", f"no task uses the storage `{name}`", place, label="unused")

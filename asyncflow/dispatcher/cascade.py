@@ -11,9 +11,20 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 from asyncflow.dispatcher.runs import ABSENT, Hot
+from asyncflow.dispatcher.signals import Post, Seek
 from asyncflow.engine import decide
+from asyncflow.engine.waits import Awaited, awaited_in
 from asyncflow.model import events as e
-from asyncflow.model.commands import CancelChildRun, Command, EndRun, PauseChildRun, ResumeChildRun, StartChildRun
+from asyncflow.model.commands import (
+    AwaitNode,
+    CancelChildRun,
+    Command,
+    EndRun,
+    PassSignal,
+    PauseChildRun,
+    ResumeChildRun,
+    StartChildRun,
+)
 from asyncflow.model.decision import Answer, Context, Needs, Question
 from asyncflow.model.flow import Flow, Selective, Task, TaskKind
 from asyncflow.model.names import FlowName, NodeName, RunId, TaskId
@@ -36,6 +47,10 @@ class Rules:
     """Every task that is configured: a flow that was defined anew may have lost one that is running."""
     opaque: frozenset[FlowName] = frozenset()
     """Flows whose runs are begun and ended elsewhere: `StartChildRun` is then a command to the world."""
+    awaited: Awaited = field(init=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "awaited", awaited_in(self.flows))
 
     def task_of(self, run: Run, name: NodeName) -> Task:
         """The task that an attempt in a run is at."""
@@ -64,21 +79,33 @@ class Cascade:
         self.questions: dict[Question, None] = {}
         """In the order in which they came up: throttle slots are given in the order of the starts."""
         self._depths: dict[RunId, int] = {}
+        self._post = Post(flows=rules.flows, awaited=rules.awaited, look=self._look, missing=self.missing)
 
     @property
     def is_whole(self) -> bool:
         return not self.missing and not self.questions and not self.homeless
 
     def play(self, event: e.Event) -> None:
-        events: deque[e.Event] = deque([event])
+        """Raises SignalRefusedError for a signal that cannot be taken."""
+        events: deque[e.Event | Seek] = deque([event])
         while events:
-            self._play_one(events.popleft(), events)
+            wish = events.popleft()
+            found = self._post.seek(wish) if isinstance(wish, Seek) else wish
+            if found is not None:
+                self._play_one(found, events)
 
-    def _play_one(self, event: e.Event, events: deque[e.Event]) -> None:
-        hot = self.runs.get(event.run_id) or self._hot(event.run_id)
+    def _look(self, run_id: RunId) -> Hot | None:
+        return self.runs.get(run_id) or self._hot(run_id)
+
+    def _play_one(self, event: e.Event, events: deque[e.Event | Seek]) -> None:
+        hot = self._look(event.run_id)
         if hot is None:
             self.missing.add(event.run_id)
             return
+        if isinstance(event, e.SignalReceived) and hot.run is not None:
+            event = self._post.route(event, hot.run)
+            if self.missing:
+                return
         flow = self._flow_for(hot.run, event)
         if flow is None:
             return
@@ -106,7 +133,7 @@ class Cascade:
         self.homeless[run.id] = run.flow
         return None
 
-    def _follow(self, run: Run, command: Command, at: float, events: deque[e.Event]) -> None:
+    def _follow(self, run: Run, command: Command, at: float, events: deque[e.Event | Seek]) -> None:
         """Commands to other runs become events; the rest is for the world."""
         match command:
             case StartChildRun() if command.flow not in self._rules.opaque:
@@ -117,6 +144,12 @@ class Cascade:
                 events.append(e.PauseRequested(at=at, run_id=RunId(command.id)))
             case ResumeChildRun():
                 events.append(e.ResumeRequested(at=at, run_id=RunId(command.id)))
+            case PassSignal():  # at once: nothing shall come in between and end the node that it is for
+                events.appendleft(_passed(command, at))
+            case AwaitNode():
+                self.commands.append(command)
+                if command.event is not None and run.parent_node is not None:
+                    events.append(Seek(at=at, run_id=command.run_id, id=command.id))
             case EndRun():
                 self.ended.append(command)
                 if run.parent_node is not None:
@@ -149,6 +182,13 @@ class Cascade:
 def nothing_left_of(run: Run) -> Flow:
     """In place of a flow that is not configured any more: it has no nodes and no edges."""
     return Flow(name=run.flow, nodes={}, edges=(), version=run.version)
+
+
+def _passed(command: PassSignal, at: float) -> e.SignalReceived:
+    signal = command.signal
+    return e.SignalReceived(
+        at=at, run_id=command.run_id, name=signal.event, key=signal.key, payload=signal.payload, id=command.id
+    )
 
 
 def _child_end(run: Run, end: EndRun, at: float) -> e.ChildRunEnded:

@@ -185,6 +185,8 @@ class Decider:
         except AsyncflowError as exc:
             if work.refused is not None:
                 work.refused(exc)
+            if work.delivery is not None and not work.delivery.reply_to:
+                await self._park(work, str(exc))  # nobody hears the refusal
             turn.settle(work)
         except Exception as exc:  # noqa: BLE001  (a bug of ours in one run must not stop all others)
             _log.exception("undecidable: %s", work.event or work.completion)

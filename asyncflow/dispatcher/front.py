@@ -15,6 +15,7 @@ from asyncflow.dispatcher.looks import Looks
 from asyncflow.dispatcher.outbox import Waiting
 from asyncflow.dispatcher.place import Place
 from asyncflow.dispatcher.reader import ResultReader
+from asyncflow.dispatcher.reception import signal_of, what_became_of
 from asyncflow.dispatcher.reports import Live, find_run, list_runs, run_as_json
 from asyncflow.dispatcher.watchers import Send, Watcher, Watchers
 from asyncflow.dispatcher.work import Work
@@ -27,7 +28,14 @@ from asyncflow.errors import (
 )
 from asyncflow.model import jsontext
 from asyncflow.model import requests as r
-from asyncflow.model.events import CancelRequested, Event, PauseRequested, ResumeRequested, RunRequested
+from asyncflow.model.events import (
+    CancelRequested,
+    Event,
+    PauseRequested,
+    ResumeRequested,
+    RunRequested,
+    SignalReceived,
+)
 from asyncflow.model.flow import Configuration, Flow, Selective
 from asyncflow.model.names import FlowName, Json, NodeName, RunId
 from asyncflow.model.run import Selection
@@ -53,7 +61,7 @@ class Desk:
     live: Live = field(default_factory=Live)
 
 
-_Change = r.StartRun | r.CancelRun | r.PauseRun | r.ResumeRun
+_Change = r.StartRun | r.CancelRun | r.PauseRun | r.ResumeRun | r.SignalRun
 _Ack = Callable[[Delivery], None]
 
 _FORWARD_PAUSE = 1.0
@@ -70,7 +78,7 @@ class Front:
     def handle(self, request: r.Request, send: Send, delivery: Delivery | None, ack: _Ack) -> None:
         """Take a request. Its delivery is acknowledged when what it asks is durable, or needs nothing to be."""
         match request:
-            case r.StartRun() | r.CancelRun() | r.PauseRun() | r.ResumeRun():
+            case r.StartRun() | r.CancelRun() | r.PauseRun() | r.ResumeRun() | r.SignalRun():
                 self._later(self._submit, request, send, delivery, ack)
             case _:
                 self._later(self._answer, request, send, delivery, ack)
@@ -92,21 +100,19 @@ class Front:
             event = self._start(request) if isinstance(request, r.StartRun) else await self._change(request, delivery)
         except AsyncflowError as exc:
             send(r.encode_refusal(exc))
+            if delivery is not None and not delivery.reply_to:
+                await self._desk.broker.park(delivery, str(exc))  # nobody hears the refusal
         if event is None:
             if delivery is not None:
                 ack(delivery)
             return
-        accepted = jsontext.dumps({"run_id": event.run_id})
-        self._desk.submit(
-            Work(
-                event=event,
-                delivery=delivery,
-                committed=lambda: send(accepted),
-                refused=lambda error: send(r.encode_refusal(error)),
-            )
-        )
+        work = Work(event=event, delivery=delivery, refused=lambda error: send(r.encode_refusal(error)))
+        work.committed = lambda: send(jsontext.dumps(_accepted(event, work)))
+        self._desk.submit(work)
 
-    async def _change(self, request: r.CancelRun | r.PauseRun | r.ResumeRun, delivery: Delivery | None) -> Event | None:
+    async def _change(
+        self, request: r.CancelRun | r.PauseRun | r.ResumeRun | r.SignalRun, delivery: Delivery | None
+    ) -> Event | None:
         """None when it is for another dispatcher."""
         header = await self._header(request.run_id)
         if await self._pass_on(header, delivery):
@@ -119,6 +125,8 @@ class Front:
                 return PauseRequested(at=now, run_id=run_id)
             case r.ResumeRun():
                 return ResumeRequested(at=now, run_id=run_id)
+            case r.SignalRun():
+                return signal_of(request, run_id, now)
 
     def _start(self, request: r.StartRun) -> RunRequested:
         flow = self._desk.configuration.flows.get(request.flow)
@@ -206,7 +214,7 @@ class Front:
                     await self._watch(request, send, delivery)
                 case r.Ping():
                     send(jsontext.dumps({"flows": sorted(self._desk.configuration.flows)}))
-                case r.StartRun() | r.CancelRun() | r.PauseRun() | r.ResumeRun():
+                case r.StartRun() | r.CancelRun() | r.PauseRun() | r.ResumeRun() | r.SignalRun():
                     raise AssertionError("these go through the decider")
                 case _:
                     assert_never(request)
@@ -267,3 +275,8 @@ class Front:
                 header = await self._desk.store.header(run_id)
                 if header is not None:
                     self.watchers.notify_waiting(header.root_id, ones)
+
+
+def _accepted(event: Event, work: Work) -> dict[str, Json]:
+    accepted: dict[str, Json] = {"run_id": event.run_id}
+    return accepted | {"signal": what_became_of(work.entries)} if isinstance(event, SignalReceived) else accepted

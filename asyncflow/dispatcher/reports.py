@@ -16,6 +16,8 @@ from asyncflow.model.run import HowFar, NodeKind, Status
 from asyncflow.model.run_filter import RunFilter
 from asyncflow.ports import RunHeader, Store
 
+_WITH_RESULTS = (NodeKind.TASK, NodeKind.WAIT)
+
 
 async def find_run(store: Store, prefix: RunId) -> RunId:
     """The one run whose id begins with a prefix. Raises UnknownRunError, AmbiguousRunError, StoreError."""
@@ -35,7 +37,7 @@ async def run_as_json(store: Store, results_of: Any, run_id: RunId) -> dict[str,
     if not entries:
         raise UnknownRunError(run_id)
     view = view_of((entry.at, entry.facts) for entry in entries)
-    ended = [node.id for node in view.nodes.values() if node.kind is NodeKind.TASK and node.state == "succeeded"]
+    ended = [node.id for node in view.nodes.values() if node.kind in _WITH_RESULTS and node.state == "succeeded"]
     run = run_json(view, await results_of(ended))
     for node in run["nodes"]:
         if node["kind"] == NodeKind.FLOW.value:

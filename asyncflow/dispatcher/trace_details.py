@@ -51,6 +51,8 @@ def events_of(fact: f.Fact, scene: Scene) -> Iterator[Told]:
             return _retried(fact, scene)
         case f.NodeSucceeded() | f.NodeFailed():
             return _node_ended(fact, scene)
+        case f.SignalKept() | f.SignalPassed() | f.NodeReleased():
+            return _signal(fact, scene)
         case f.EdgeFired() | f.EdgeNotFired() | f.EdgeOmitted():
             return _edge(fact, scene)
         case f.FallbackStarted() | f.FallbackNotStarted():
@@ -141,6 +143,11 @@ def _node_started(fact: f.NodeStarted, scene: Scene) -> Iterator[Told]:
         "countdown": None if fact.due is None else fact.due - scene.at,
     }
     node = scene.flow.nodes[fact.name]
+    if fact.kind in (NodeKind.WAIT, NodeKind.DELAY):
+        more = {"node_name": fact.name, "node_id": fact.id, "parent": fact.parent, "node_args": node_args}
+        waits = {"condition_str": told["condition_str"], "event": fact.event, "until": fact.until}
+        yield T.WAIT_START if fact.kind is NodeKind.WAIT else T.DELAY_START, {**_where(scene), **more, **waits}
+        return
     if not isinstance(node, Task):
         yield T.SUBFLOW_SCHEDULE, {**told, **_child_details(fact, edge, scene)}
         return
@@ -199,6 +206,17 @@ def _retried(fact: f.AttemptRetried, scene: Scene) -> Iterator[Told]:
         "max_retry": task.retries.most,
     }
     yield T.TASK_RETRY, told
+
+
+def _signal(fact: f.SignalKept | f.SignalPassed | f.NodeReleased, scene: Scene) -> Iterator[Told]:
+    told = {**_where(scene), "event": fact.event, "signal_id": fact.key}
+    match fact:
+        case f.SignalKept():
+            yield T.SIGNAL_KEPT, told
+        case f.SignalPassed():
+            yield T.SIGNAL_PASSED, {**told, "child_dispatcher_id": fact.run_id}
+        case f.NodeReleased():
+            yield T.SIGNAL_TAKEN, {**told, "node_name": fact.name, "node_id": fact.id}
 
 
 def _node_ended(fact: f.NodeSucceeded | f.NodeFailed, scene: Scene) -> Iterator[Told]:

@@ -10,12 +10,13 @@ from asyncflow.dispatcher.place import Place
 from asyncflow.dispatcher.runs import Hot, HotRuns
 from asyncflow.dispatcher.work import Work
 from asyncflow.errors import EnvelopeError
-from asyncflow.model.commands import EndRun, ForgetAttempts, PublishTask, SetTimer
+from asyncflow.model import jsontext
+from asyncflow.model.commands import EndRun, ForgetAttempts, KeepResult, PublishTask, SetTimer
 from asyncflow.model.events import AttemptFailed, AttemptSucceeded, Blame, Event
 from asyncflow.model.names import Json, NodeName, RunId, TaskId
 from asyncflow.model.run import Run, TaskError
 from asyncflow.model.snapshot import Snapshot, encode, is_due
-from asyncflow.ports import Advance, Attempt, Batch, Broker, Codec, Delivery, Entry, RunHeader, Verdict
+from asyncflow.ports import Advance, Attempt, Batch, Broker, Codec, Delivery, Entry, Message, RunHeader, Verdict
 
 
 @dataclass(slots=True, kw_only=True)
@@ -34,6 +35,8 @@ class Turn:
     forgotten: list[ForgetAttempts] = field(default_factory=list)
     ended: list[EndRun] = field(default_factory=list)
     done: list[Work] = field(default_factory=list)
+    kept: list[Attempt] = field(default_factory=list)
+    """Of results that no worker has made: nothing of them is published."""
     deliveries: list[Delivery] = field(default_factory=list)
     """To be acknowledged after the commit."""
     passing: list[Delivery] = field(default_factory=list)
@@ -56,6 +59,9 @@ class Turn:
                     self.timers.append(command)
                 case ForgetAttempts():
                     self._forget(command, event.at)
+                case KeepResult():
+                    self._keep(command, event.at)
+        work.entries = cascade.entries
         self._judge(work, event)
         self.settle(work)
 
@@ -82,6 +88,15 @@ class Turn:
     def _forget(self, command: ForgetAttempts, at: float) -> None:
         self.forgotten.append(command)
         self.verdicts.extend(Verdict(id=id, at=at, verdict=command.verdict) for id in command.ids)
+
+    def _keep(self, command: KeepResult, at: float) -> None:
+        """As an attempt that is over, where results are looked for."""
+        nothing = Message(routing_key="", body=b"")
+        self.kept.append(
+            Attempt(id=command.id, run_id=command.run_id, task=command.name, message=nothing, due=at, published=True)
+        )
+        result = jsontext.dumps(command.result)
+        self.verdicts.append(Verdict(id=command.id, at=at, verdict="succeeded", result=result))
 
     def encode(self, codec: Codec, broker: Broker, results: Mapping[TaskId, Json], now: float) -> list[AttemptFailed]:
         """Turn orders into messages; what cannot be sent safely comes back as failed attempts."""
@@ -122,7 +137,7 @@ class Turn:
                 Advance(header=header_of(self._run(run_id), last_entry[run_id].at, self.place.partition), entry=entry)
                 for run_id, entry in self.entries
             ),
-            attempts=tuple(self.attempts),
+            attempts=(*self.attempts, *self.kept),
             verdicts=tuple(self.verdicts),
             timers=tuple(self.timers),
             timers_done=tuple(self.timers_done),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 from asyncflow.errors import AsyncflowError
@@ -10,7 +10,7 @@ from asyncflow.model.commands import SetTimer
 from asyncflow.model.decision import Answer, Question
 from asyncflow.model.events import Event
 from asyncflow.model.names import RunId
-from asyncflow.ports import Completion, Delivery
+from asyncflow.ports import Completion, Delivery, Entry
 
 
 @dataclass(slots=True, kw_only=True)
@@ -29,6 +29,8 @@ class Work:
     committed: Callable[[], None] | None = None
     """Called when what follows from it is durable."""
     refused: Callable[[AsyncflowError], None] | None = None
+    entries: Sequence[tuple[RunId, Entry]] = ()
+    """What was decided, once it is."""
     answers: dict[Question, Answer] = field(default_factory=dict)
     run_id: RunId | None = None
     result: bytes | None = None

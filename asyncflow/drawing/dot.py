@@ -11,6 +11,8 @@ _DEFAULTS: Mapping[str, Attributes] = {
     "graph": {"compound": "true", "fontname": "Helvetica", "ranksep": "0.4"},
     "task": {"shape": "box", "style": "rounded,filled", "color": "#6f94c9", "fillcolor": "#f2f7fe"},
     "flow": {"shape": "box", "style": "rounded,filled", "color": "#8b79cb", "fillcolor": "#f3f0fc", "peripheries": "2"},
+    "wait": {"shape": "box", "style": "rounded,filled", "color": "#c58a2b", "fillcolor": "#fdf3e3"},
+    "delay": {"shape": "box", "style": "rounded,filled", "color": "#4f9aa0", "fillcolor": "#eef6f6"},
     "condition": {"shape": "box", "style": "rounded,filled", "color": "#d8b861", "fillcolor": "#fffaeb"},
     "condition_foreach": {"shape": "box", "style": "rounded,filled", "color": "#56a887", "fillcolor": "#ebf8f2"},
     "storage": {"shape": "cylinder", "color": "#8f6242"},
@@ -90,14 +92,17 @@ class _Dot:
                 }
             case Kind.STOP:
                 return {"label": "", "width": "0.25", "height": "0.25", **self._of("fallback_true"), **said}
-            case Kind.TASK | Kind.FLOW:
+            case Kind.TASK | Kind.FLOW | Kind.WAIT | Kind.DELAY:
                 return self._node(part, said)
 
     def _node(self, shape: Shape, said: Attributes) -> Attributes:
-        attributes = dict(self._of("flow" if shape.kind is Kind.FLOW else "task"))
+        attributes = dict(self._of(shape.kind.value))
         if shape.nowait:
             attributes["style"] = ",".join(filter(None, (attributes.get("style"), "dashed")))
-        return {**attributes, "label": shape.name or "", **said}
+        lines = [shape.name or ""]
+        if shape.kind in (Kind.WAIT, Kind.DELAY) and shape.note:
+            lines.append(shape.note)
+        return {**attributes, "label": "\n".join(lines), **said}
 
     def _arc(self, arc: Arc, source: Part, target: Part) -> str:
         attributes = {"tooltip": arc.title}

@@ -2,21 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TypeAlias
 
 from asyncflow.drawing.phrases import (
     lines_of_edge,
     lines_of_fallback,
+    note_of,
     title_of_edge,
     title_of_fallback,
     title_of_node,
 )
 from asyncflow.drawing.sketch import Arc, Kind, Middle, Part, Role, Shape, Sketch
 from asyncflow.model.condition import ALWAYS
-from asyncflow.model.flow import Configuration, Edge, Fallback, Flow, Node, Task
+from asyncflow.model.flow import Configuration, Delay, Edge, Fallback, Flow, Node, Task, Wait
 from asyncflow.model.names import FlowName, NodeName
+
+_KINDS: Mapping[type[object], Kind] = {Wait: Kind.WAIT, Delay: Kind.DELAY}
 
 Expand: TypeAlias = int | Collection[str]
 """How deep sub-flows are unfolded, or the names of those that are."""
@@ -76,15 +79,16 @@ class _Draft:
         configuration = self._surroundings.configuration
         is_flow = FlowName(name) in configuration.flows
         declared: Node | None = node or configuration.tasks.get(name)
+        note = "recursive" if FlowName(name) in self._line else note_of(declared)
         return Shape(
             id=self._of(name),
-            kind=Kind.FLOW if is_flow else Kind.TASK,
+            kind=Kind.FLOW if is_flow else _KINDS.get(type(declared), Kind.TASK),
             title=title_of_node(name, declared, self._flow),
             path=f"{self._prefix}{name}",
             name=name,
             storage=declared.storage if isinstance(declared, Task) else None,
             nowait=name in self._flow.nowait,
-            note="recursive" if FlowName(name) in self._line else "",
+            note=note,
             counted=self._surroundings.counted,
             inner=self._inner(FlowName(name)) if is_flow else None,
         )

@@ -10,6 +10,8 @@ from asyncflow.drawing.sketch import Kind, Middle, Part, Role, Shape, Sketch
 _CLASSES: Mapping[str, str] = {
     "task": "fill:#f2f7fe,stroke:#6f94c9,color:#1d2731",
     "flow": "fill:#f3f0fc,stroke:#8b79cb,color:#1d2731",
+    "wait": "fill:#fdf3e3,stroke:#c58a2b,color:#1d2731",
+    "delay": "fill:#eef6f6,stroke:#4f9aa0,color:#1d2731",
     "nowait": "stroke-dasharray:5 4",
     "condition": "fill:#fffaeb,stroke:#d8b861,color:#1d2731",
     "foreach": "fill:#ebf8f2,stroke:#56a887,color:#1d2731",
@@ -79,6 +81,9 @@ class _Mermaid:
                 return f'{id}[["{_text(part.name or "")}"]]:::flow'
             case Kind.TASK:
                 return f'{id}("{_text(part.name or "")}"):::task'
+            case Kind.WAIT | Kind.DELAY:
+                said = "<br/>".join(_text(line) for line in (part.name or "", part.note) if line)
+                return f'{id}(["{said}"]):::{part.kind.value}'
 
     def _arcs(self, sketch: Sketch) -> Iterator[str]:
         middles = {part.id for part in sketch.parts if isinstance(part, Middle)}

@@ -9,11 +9,13 @@ from collections.abc import Iterable, Iterator, Sequence
 
 from asyncflow.drawing.lettering import shortened
 from asyncflow.model.condition import Always, And, Condition, Expression, Not, Or, Predicate
-from asyncflow.model.flow import Edge, Fallback, Flow, Node, SubFlow, Task, TaskKind
+from asyncflow.model.durations import seconds_of, text_of
+from asyncflow.model.flow import Delay, Edge, Fallback, Flow, Literal, Node, Path, SubFlow, Task, TaskKind, Wait
 from asyncflow.model.names import Json, NodeName
 
 _LONGEST_LINE = 40
 _SHORTEST_LINE = 12
+_LONGEST_NOTE = 28
 _MOST_LINES = 3
 _MARKS = (": ", " and ", " or ", " && ", " || ", ", ", "(")
 """Where a long line is broken: after one of these, the first ones rather."""
@@ -153,13 +155,32 @@ def title_of_node(name: NodeName, node: Node | None, flow: Flow) -> str:
     lines = [f"{name}, which nothing starts"]
     if isinstance(node, SubFlow):
         lines = [f"flow {name}"]
-    elif node is not None:
+    elif isinstance(node, Task):
         lines = list(_said_of_task(node))
+    elif isinstance(node, Wait):
+        lines = [f"wait {name}", f"for a signal {node.event}"]
+        lines += [f"timeout {text_of(node.timeout)}"] if node.timeout is not None else []
+    elif isinstance(node, Delay):
+        lines = [f"delay {name}", *_fitted([note_of(node)])]
     if name in flow.nowait:
         lines.append("not waited for")
     if name in flow.eager_failures:
         lines.append("its failure ends the flow at once")
     return "\n".join(lines)
+
+
+def note_of(node: Node | None) -> str:
+    """What is written under the name of a wait or a delay."""
+    match node:
+        case Wait(event=event, timeout=None):
+            return event
+        case Wait(event=event, timeout=float(seconds)):
+            return f"{event}, {text_of(seconds)}"
+        case Delay(duration=Literal(value)):
+            return text_of(seconds_of(value) or 0.0)
+        case Delay(duration=Path(source=source)):
+            return shortened(source, _LONGEST_NOTE)
+    return ""
 
 
 def _said_of_task(task: Task) -> Iterator[str]:

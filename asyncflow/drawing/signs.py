@@ -23,12 +23,24 @@ _STROKES: Mapping[str, str] = {
 """In a square of 8; any other state is a disc."""
 
 
+MARKS: Mapping[str, str] = {
+    "wait": "m0 1.5h11v7.5h-11zl5.5 4.3l5.5 -4.3",
+    "delay": "m0.5 5a5 5 0 1 1 10 0a5 5 0 1 1 -10 0m5 -3v3l2.2 1.6",
+}
+"""An envelope, for what a signal brings, and a clock."""
+
+
 def sign_of_storage(at: Point) -> str:
     """A cylinder of 9 by 10, from its upper left corner."""
     x, y = round(at.x, 1), round(at.y, 1)
     return (
         f'<path class="storage" d="M{x} {y + 2:g}a4.5 2 0 0 1 9 0v6a4.5 2 0 0 1 -9 0zM{x} {y + 2:g}a4.5 2 0 0 0 9 0"/>'
     )
+
+
+def sign_of_wait(kind: str, at: Point) -> str:
+    """What a wait or a delay is known by, 11 wide and 10 high, from its upper left corner."""
+    return f'<path class="mark" d="M{round(at.x, 1):g} {round(at.y, 1):g}{MARKS[kind]}"/>'
 
 
 def badge(counts: Mapping[str, int], centre: Point, room: float) -> str:

@@ -13,6 +13,8 @@ SMALL_LINE = 14.0
 STORAGE_LINE = 17.0
 STORAGE_ICON = 14.0
 """The width of the little cylinder before a storage's name."""
+MARK = 15.0
+"""The width of the little envelope or clock before what a wait or a delay is about."""
 HEADING = 26.0
 """The height of a frame's heading."""
 FRAME = 14.0
@@ -54,7 +56,8 @@ def size_of_shape(shape: Shape) -> Size:
         widths.append(COUNTS.width)
         height += COUNTS.height
     if shape.note:
-        widths.append(width_of(shape.note, SMALL_FONT))
+        mark = MARK if shape.kind in (Kind.WAIT, Kind.DELAY) else 0.0
+        widths.append(mark + width_of(shape.note, SMALL_FONT))
         height += STORAGE_LINE
     border = 2 * DOUBLE if shape.kind is Kind.FLOW else 0.0
     return Size(max(_NARROWEST, max(widths) + 2 * _BESIDE_NAME) + border, height + border)

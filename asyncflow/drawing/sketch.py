@@ -14,6 +14,8 @@ class Kind(Enum):
     TASK = "task"
     FLOW = "flow"
     """A sub-flow, folded or not."""
+    WAIT = "wait"
+    DELAY = "delay"
     END = "end"
     STOP = "stop"
     """A failure that is handled by doing nothing."""

@@ -12,6 +12,8 @@ from asyncflow.model.names import Json
 KEYS = (
     "task",
     "flow",
+    "wait",
+    "delay",
     "condition",
     "condition_foreach",
     "storage",
@@ -69,6 +71,8 @@ def _text(value: Json) -> str:
 _SELECTORS: Mapping[str, tuple[str, str]] = {
     "task": (".task>.border", ".task>.name"),
     "flow": (".flow>.border", ".flow>.name"),
+    "wait": (".wait>.border", ".wait>.name"),
+    "delay": (".delay>.border", ".delay>.name"),
     "condition": (".label>.border", ".label>.small"),
     "condition_foreach": (".label.foreach>.border,.label.foreach>.behind", ".label.foreach>.small"),
     "storage": (".node>.storage", ".node>.small"),

@@ -21,6 +21,10 @@ _LIGHT: Mapping[str, str] = {
     "task-border": "#6f94c9",
     "flow": "#f3f0fc",
     "flow-border": "#8b79cb",
+    "wait": "#fdf3e3",
+    "wait-border": "#c58a2b",
+    "delay": "#eef6f6",
+    "delay-border": "#4f9aa0",
     "frame": "#faf9fe",
     "label": "#fffaeb",
     "label-border": "#d8b861",
@@ -52,6 +56,10 @@ _DARK: Mapping[str, str] = {
     "task-border": "#6089c4",
     "flow": "#262139",
     "flow-border": "#9484da",
+    "wait": "#33270f",
+    "wait-border": "#c08a35",
+    "delay": "#14292b",
+    "delay-border": "#4f9aa0",
     "frame": "#181a24",
     "label": "#2d2715",
     "label-border": "#a2863a",
@@ -92,6 +100,11 @@ text{font-family:FONT;fill:var(--af-text);stroke:none}
 .line.fallback>.head{fill:var(--af-fallback)}
 .node>.border{fill:var(--af-task);stroke:var(--af-task-border);stroke-width:1.3}
 .flow>.border{fill:var(--af-flow);stroke:var(--af-flow-border)}
+.wait>.border{fill:var(--af-wait);stroke:var(--af-wait-border)}
+.delay>.border{fill:var(--af-delay);stroke:var(--af-delay-border)}
+.wait>.mark,.delay>.mark{fill:none;stroke-width:1.3;stroke-linecap:round;stroke-linejoin:round}
+.wait>.mark{stroke:var(--af-wait-border)}
+.delay>.mark{stroke:var(--af-delay-border)}
 .node>.second{fill:none;stroke:var(--af-flow-border);stroke-width:1}
 .frame>.border{fill:var(--af-frame);stroke:var(--af-flow-border)}
 .nowait>.border,.nowait>.second{stroke-dasharray:5 4}

@@ -9,7 +9,7 @@ from html import escape
 from asyncflow.drawing.layout.routes import HEAD
 from asyncflow.drawing.lettering import width_of
 from asyncflow.drawing.picture import Box, Label, Line, Picture, Point, Straight
-from asyncflow.drawing.signs import badge, sign_of_storage
+from asyncflow.drawing.signs import MARKS, badge, sign_of_storage, sign_of_wait
 from asyncflow.drawing.sizes import (
     ABOVE_NAME,
     BAR,
@@ -17,6 +17,7 @@ from asyncflow.drawing.sizes import (
     COUNTS,
     DOUBLE,
     FRAME,
+    MARK,
     NAME_FONT,
     NAME_LINE,
     SMALL_FONT,
@@ -108,7 +109,9 @@ class _Svg:
                     yield rectangle("second", _inset(box, DOUBLE), max(0.0, corner - DOUBLE))
 
     def _corner(self, box: Box) -> float:
-        wanted = is_round(self._style.of("flow" if box.kind in {"flow", "frame"} else "task"))
+        wanted = is_round(self._style.of("flow" if box.kind == "frame" else box.kind))
+        if wanted is None and box.kind in MARKS:
+            wanted = True
         if wanted is None or box.kind == "frame":
             return _ROUND
         return min(box.height / 2, _ROUNDEST) if wanted else 0.0
@@ -143,7 +146,11 @@ def _texts(box: Box) -> Iterator[str]:
     for place, line in enumerate(box.lines):
         yield text("name", Point(middle, y + NAME_LINE * place + 12.7), line, NAME_FONT)
     if box.note:
-        yield text("note", Point(middle, y + rows - 4.5), box.note, SMALL_FONT)
+        mark = MARK if box.kind in MARKS else 0.0
+        if mark:
+            left = middle - (mark + width_of(box.note, SMALL_FONT)) / 2
+            yield sign_of_wait(box.kind, Point(left, y + rows - 14))
+        yield text("note", Point(middle + mark / 2, y + rows - 4.5), box.note, SMALL_FONT)
     if box.storage:
         left = middle - (STORAGE_ICON + width_of(box.storage, SMALL_FONT)) / 2
         base = y + NAME_LINE * len(box.lines) + 12.5

@@ -18,6 +18,7 @@ from asyncflow.engine.propagation import report_of
 from asyncflow.engine.retries import is_retried, retry_after, wait_before_retry
 from asyncflow.engine.step import UNANSWERED, FunctionRaisedError, Step
 from asyncflow.engine.succession import is_behind, migrate
+from asyncflow.engine.waits import hand_over, receive, wait_timeout
 from asyncflow.model import events as e
 from asyncflow.model import facts as f
 from asyncflow.model.commands import CancelChildRun, EndRun, ForgetAttempts, SetTimer
@@ -28,7 +29,10 @@ from asyncflow.model.run import Active, NodeKind, Run, TaskError
 
 
 def decide(flow: Flow, run: Run | None, event: e.Event, context: Context) -> Decision | Needs:
-    """What follows from an event. A repeated, late or contradictory one decides nothing: no facts, no commands."""
+    """What follows from an event. A repeated, late or contradictory one decides nothing: no facts, no commands.
+
+    Raises SignalRefusedError for a signal that the run cannot take.
+    """
     if run is None:
         assert isinstance(event, e.RunRequested), f"{type(event).__name__} for a run that was never requested"
         return _begin(flow, event, context)
@@ -95,8 +99,8 @@ def _begin(flow: Flow, event: e.RunRequested, context: Context) -> Decision | Ne
 
 def _apply(step: Step, event: e.Event) -> None:
     match event:
-        case e.RunRequested() | e.SignalReceived():
-            pass  # a start that was delivered twice; signals have no nodes to wait for them yet
+        case e.RunRequested():
+            pass  # a start that was delivered twice
         case e.AttemptSucceeded():
             _succeed(step, event.id, f.NodeSucceeded(id=event.id))
         case e.AttemptFailed():
@@ -108,6 +112,10 @@ def _apply(step: Step, event: e.Event) -> None:
                 _fail(step, f.NodeFailed(id=event.id, error=event.error, report=event.report))
         case e.TimerDue():
             _time_out(step, event)
+        case e.SignalReceived():
+            receive(step, event)
+        case e.SignalSought():
+            hand_over(step, event)
         case e.CancelRequested():
             _cancel(step, event.reason)
         case e.PauseRequested():
@@ -248,6 +256,9 @@ def _time_out(step: Step, event: e.TimerDue) -> None:
         case e.TimerKind.NODE_TIMEOUT:
             if event.id is not None and event.id in run.active:
                 _time_out_attempt(step, event.id)
+        case e.TimerKind.NODE_DONE:
+            if event.id is not None:
+                _succeed(step, event.id, f.NodeSucceeded(id=event.id))
         case e.TimerKind.RUN_TIMEOUT:
             if not run.status.is_terminal:
                 error = _timeout_error("FlowTimeout", "over", step.flow.timeout)
@@ -258,7 +269,12 @@ def _time_out(step: Step, event: e.TimerDue) -> None:
 
 
 def _time_out_attempt(step: Step, id: TaskId) -> None:
-    task = step.flow.nodes.get(step.run.active[id].name)
+    node = step.run.active[id]
+    if node.kind is NodeKind.WAIT:
+        if not node.released:
+            _fail(step, f.NodeFailed(id=id, error=wait_timeout(step.flow, node)))
+        return
+    task = step.flow.nodes.get(node.name)
     seconds = task.timeout if isinstance(task, Task) else None
     step.commands.append(ForgetAttempts(run_id=step.run.id, ids=(id,), verdict="timed out", terminate=True))
     _fail_attempt(step, id, _timeout_error("NodeTimeout", "completed", seconds), e.Blame.TASK)

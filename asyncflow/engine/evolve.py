@@ -11,7 +11,10 @@ from immutables import Map
 from asyncflow.model import facts as f
 from asyncflow.model.facts import Fact
 from asyncflow.model.names import NodeName, TaskId
-from asyncflow.model.run import GONE, Active, Ids, Run, Status, TaskError
+from asyncflow.model.run import GONE, Active, Ids, NodeKind, Run, Signal, Status, TaskError, mark_of
+
+MOST_MARKS = 1000
+"""Signals of a run that are known again when they are delivered twice: the latest so many."""
 
 
 def evolve(run: Run | None, fact: Fact, at: float) -> Run:
@@ -84,13 +87,16 @@ def _node_started(run: Run, fact: f.NodeStarted, at: float) -> Run:
         own_args=fact.own_args,
         edge=fact.edge,
         fallback=fact.fallback,
+        event=fact.event,
+        until=fact.until,
     )
+    is_sent = fact.kind is NodeKind.TASK or fact.kind is NodeKind.FLOW
     return _with(
         run,
         number=fact.number,
         active=run.active.set(fact.id, active),
         waited=run.waited + fact.waited,
-        held=_held(run, fact.id),
+        held=_held(run, fact.id) if is_sent else run.held,
     )
 
 
@@ -157,6 +163,27 @@ def _with_errors(run: Run, fact: f.NodeFailed) -> Map[TaskId, TaskError]:
 def _node_cancelled(run: Run, fact: f.NodeCancelled, at: float) -> Run:
     node = run.active[fact.id]
     return _with(run, active=run.active.delete(fact.id), waited=run.waited - node.waited)
+
+
+def _signal_kept(run: Run, fact: f.SignalKept, at: float) -> Run:
+    kept = Signal(event=fact.event, key=fact.key, payload=fact.payload, at=at)
+    return _with(run, signals=(*run.signals, kept), signal_marks=_marked(run, kept.mark))
+
+
+def _signal_taken(run: Run, fact: f.SignalPassed | f.NodeReleased, at: float) -> Run:
+    mark = mark_of(fact.event, fact.key)
+    left = tuple(kept for kept in run.signals if kept.mark != mark)
+    return _with(run, signals=left, signal_marks=_marked(run, mark))
+
+
+def _node_released(run: Run, fact: f.NodeReleased, at: float) -> Run:
+    released = replace(run.active[fact.id], released=True)
+    return _signal_taken(_with(run, active=run.active.set(fact.id, released)), fact, at)
+
+
+def _marked(run: Run, mark: str) -> tuple[str, ...]:
+    """The marks with one more; a kept signal that is taken has its mark already."""
+    return run.signal_marks if mark in run.signal_marks else (*run.signal_marks, mark)[-MOST_MARKS:]
 
 
 def _source_met(run: Run, fact: f.SourceMet, at: float) -> Run:
@@ -250,6 +277,9 @@ _APPLY = cast(
         f.NodeSucceeded: _node_succeeded,
         f.NodeFailed: _node_failed,
         f.NodeCancelled: _node_cancelled,
+        f.SignalKept: _signal_kept,
+        f.SignalPassed: _signal_taken,
+        f.NodeReleased: _node_released,
         f.SourceMet: _source_met,
         f.EdgeFired: _edge_fired,
         f.EdgeNotFired: _unchanged,

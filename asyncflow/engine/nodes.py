@@ -1,18 +1,19 @@
-"""Starting nodes: tasks get an attempt, sub-flows a child run."""
+"""Starting nodes: tasks get an attempt, sub-flows a child run; waits and delays get a timer."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 
 from asyncflow.engine.propagation import errors_of
 from asyncflow.engine.step import UNANSWERED, Step
-from asyncflow.engine.templates import arguments_of
+from asyncflow.engine.templates import arguments_of, duration_of
+from asyncflow.engine.waits import begin_waiting
 from asyncflow.model.commands import PublishTask, SetTimer, StartChildRun
 from asyncflow.model.decision import SlotOf
 from asyncflow.model.events import TimerKind
 from asyncflow.model.facts import NodeCancelled, NodeStarted
-from asyncflow.model.flow import Task, TaskKind
+from asyncflow.model.flow import Delay, Node, SubFlow, Task, TaskKind, Wait
 from asyncflow.model.names import FlowName, Json, NodeName, TaskId
 from asyncflow.model.run import Active, NodeKind, Parent, ParentNode, Selection, Status
 
@@ -39,18 +40,13 @@ def start_node(step: Step, name: NodeName, origin: Origin) -> None:
     node = step.flow.nodes[name]
     number = step.run.number + 1
     id = step.context.new_id(step.run.id, name, number, 1)
-    due = None
-    if node.throttling is not None:
-        slot = step.ask(SlotOf(name, id, node.throttling))
-        if slot is UNANSWERED:
-            slot = step.at  # the step is open and will not count, but may ask more by going on
-        due = slot if slot > step.at else None
+    due = _slot_of(step, id, node) if isinstance(node, (Task, SubFlow)) else None
     step.record(
         NodeStarted(
             id=id,
             name=name,
             number=number,
-            kind=NodeKind.TASK if isinstance(node, Task) else NodeKind.FLOW,
+            kind=_KINDS[type(node)],
             waited=name not in step.flow.nowait,
             parent=origin.parent,
             node_args=origin.node_args,
@@ -58,12 +54,46 @@ def start_node(step: Step, name: NodeName, origin: Origin) -> None:
             edge=origin.edge,
             fallback=origin.fallback,
             due=due,
+            event=node.event if isinstance(node, Wait) else None,
+            until=_end_of(step, node, origin),
         )
     )
-    if isinstance(node, Task):
-        publish_attempt(step, id, node, due)
-    else:
-        _start_child_run(step, id, name, origin, due)
+    match node:
+        case Task():
+            publish_attempt(step, id, node, due)
+        case SubFlow():
+            _start_child_run(step, id, name, origin, due)
+        case Wait() | Delay():
+            begin_waiting(step, id, node)
+
+
+_KINDS: Mapping[type[Node], NodeKind] = {
+    Task: NodeKind.TASK,
+    SubFlow: NodeKind.FLOW,
+    Wait: NodeKind.WAIT,
+    Delay: NodeKind.DELAY,
+}
+
+
+def _slot_of(step: Step, id: TaskId, node: Task | SubFlow) -> float | None:
+    """When a throttled node may begin; None for now."""
+    if node.throttling is None:
+        return None
+    slot = step.ask(SlotOf(node.name, id, node.throttling))
+    if slot is UNANSWERED:
+        return None  # the step is open and will not count, but may ask more by going on
+    return float(slot) if slot > step.at else None
+
+
+def _end_of(step: Step, node: Node, origin: Origin) -> float | None:
+    """When a wait gives up, or a delay is over."""
+    match node:
+        case Wait(timeout=float(seconds)):
+            return step.at + seconds
+        case Delay():
+            duration = duration_of(step, node, origin)
+            return None if duration is UNANSWERED else step.at + duration
+    return None
 
 
 def release_held(step: Step, held: Iterable[TaskId], selection_of: Callable[[Active], Selection | None]) -> None:

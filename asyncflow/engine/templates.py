@@ -1,16 +1,31 @@
-"""Building arguments from templates, the node args and the results of a node's sources."""
+"""Building arguments and durations from templates, the node args and the results of a node's sources."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Protocol
 
 from asyncflow.engine.step import UNANSWERED, FunctionRaisedError, Sources, Step, Unanswered
 from asyncflow.model.decision import ResultOf
-from asyncflow.model.flow import Literal, Path, Record, SubFlow, Task, Template
+from asyncflow.model.durations import seconds_of
+from asyncflow.model.flow import Delay, Literal, Path, Record, SubFlow, Task, Template
 from asyncflow.model.names import Json, NodeName, TaskId
-from asyncflow.model.run import Active, TaskError
+from asyncflow.model.run import Active, Parent, TaskError
 
 Arguments = tuple[tuple[Json, ...], Mapping[str, Json]]
+
+
+class Given(Protocol):
+    """What a node was started with; `node_args` counts only with `own_args`."""
+
+    @property
+    def node_args(self) -> Json: ...
+    @property
+    def own_args(self) -> bool: ...
+    @property
+    def parent(self) -> Parent | None: ...
+    @property
+    def fallback(self) -> int | None: ...
 
 
 def node_args_of(step: Step, template: Template, sources: Sources, item: Json) -> Json | Unanswered:
@@ -25,24 +40,44 @@ def arguments_of(step: Step, task: Task, node: Active) -> Arguments | Unanswered
     Without templates an object of node args becomes the keyword arguments, no node args no argument,
     and anything else the one positional argument.
     """
-    node_args = node.node_args if node.own_args else step.run.node_args
     if task.args is None and task.kwargs is None:
+        node_args = node.node_args if node.own_args else step.run.node_args
         if isinstance(node_args, Mapping):
             return (), node_args
         return (() if node_args is None else (node_args,)), {}
     args, kwargs = task.args or (), task.kwargs or {}
     if not args and not kwargs:
         return (), {}
-    told = {NodeName(name): TaskId(id) for name, id in (node.parent or {}).items() if isinstance(id, str)}
-    failed = told if node.fallback is not None else {}
-    sources = {} if node.fallback is not None else told
-    document = _document(step, [*args, *kwargs.values()], sources, node_args, failed)
+    document = _document_for(step, [*args, *kwargs.values()], node)
     if document is UNANSWERED:
         return UNANSWERED
     return (
         tuple(_built(template, document) for template in args),
         {name: _built(template, document) for name, template in kwargs.items()},
     )
+
+
+def duration_of(step: Step, delay: Delay, given: Given) -> float | Unanswered:
+    """The seconds that a delay takes."""
+    if isinstance(delay.duration, Literal):
+        found: Json = delay.duration.value
+    else:
+        document = _document_for(step, [delay.duration], given)
+        if document is UNANSWERED:
+            return UNANSWERED
+        found = _built(delay.duration, document)
+    seconds = seconds_of(found)
+    if seconds is None:
+        raise FunctionRaisedError(f"delay {delay.name}: {found!r} is no duration; take seconds, or text such as 1h30m")
+    return seconds
+
+
+def _document_for(step: Step, templates: Sequence[Template], node: Given) -> dict[str, Json] | Unanswered:
+    told = {NodeName(name): TaskId(id) for name, id in (node.parent or {}).items() if isinstance(id, str)}
+    failed = told if node.fallback is not None else {}
+    sources = {} if node.fallback is not None else told
+    node_args = node.node_args if node.own_args else step.run.node_args
+    return _document(step, templates, sources, node_args, failed)
 
 
 def _document(

@@ -8,8 +8,8 @@ from typing import TypeAlias
 
 from asyncflow.model.events import TimerKind
 from asyncflow.model.flow import Task
-from asyncflow.model.names import FlowName, Json, RunId, TaskId
-from asyncflow.model.run import Parent, ParentNode, Selection, Status, TaskError
+from asyncflow.model.names import FlowName, Json, NodeName, RunId, TaskId
+from asyncflow.model.run import NodeKind, Parent, ParentNode, Selection, Signal, Status, TaskError
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,6 +48,39 @@ class StartChildRun:
     selection: Selection | None = None
     reports: bool = False
     due: float | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AwaitNode:
+    """A node begins for which nothing is sent: a wait for a signal, or a delay."""
+
+    run_id: RunId
+    id: TaskId
+    name: NodeName
+    kind: NodeKind
+    event: str | None = None
+    until: float | None = None
+    node_args: Json = None
+    parent: Parent | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PassSignal:
+    """A signal goes on to the run of a sub-flow."""
+
+    run_id: RunId
+    signal: Signal
+    id: TaskId | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KeepResult:
+    """Keep a result inline that no worker has made."""
+
+    run_id: RunId
+    id: TaskId
+    name: NodeName
+    result: Json = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -100,5 +133,15 @@ class EndRun:
 
 
 Command: TypeAlias = (
-    PublishTask | StartChildRun | SetTimer | ForgetAttempts | CancelChildRun | PauseChildRun | ResumeChildRun | EndRun
+    PublishTask
+    | StartChildRun
+    | AwaitNode
+    | PassSignal
+    | KeepResult
+    | SetTimer
+    | ForgetAttempts
+    | CancelChildRun
+    | PauseChildRun
+    | ResumeChildRun
+    | EndRun
 )

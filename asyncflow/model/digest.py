@@ -13,7 +13,7 @@ from asyncflow.model.spread import spread_json
 SLICES = 60
 """Into so many parts of the same length the time of a group is cut."""
 
-_FIRST = {"failed": 0, "retrying": 1, "running": 2, "cancelled": 3}
+_FIRST = {"failed": 0, "retrying": 1, "running": 2, "waiting": 3, "cancelled": 4}
 """Which nodes of a group are told: those in trouble first, then those at work."""
 
 

@@ -70,12 +70,14 @@ class TimerKind(Enum):
     RESTART = "restart"
     """A failed run starts again."""
     NODE_TIMEOUT = "node-timeout"
+    NODE_DONE = "node-done"
+    """A delay is over, or a signal has reached a wait node: either succeeds."""
     RUN_TIMEOUT = "run-timeout"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TimerDue:
-    """`id` names the attempt of a node timeout; `attempt` the run's attempt that set the timer."""
+    """`id` names the node that it is about, if any; `attempt` the run's attempt that set the timer."""
 
     at: float
     run_id: RunId
@@ -86,10 +88,27 @@ class TimerDue:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SignalReceived:
+    """An external event. `id` names the one wait node that it is for, if it is for one only."""
+
     at: float
     run_id: RunId
     name: str
+    key: str
     payload: Json = None
+    id: TaskId | None = None
+    bound_for: RunId | None = None
+    """The sub-flow's run that it must be passed on to: a node waits for it there, and none in this run."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SignalSought:
+    """A node of a sub-flow's run waits for a signal that this run keeps."""
+
+    at: float
+    run_id: RunId
+    mark: str
+    by: RunId
+    id: TaskId
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -118,6 +137,7 @@ Event: TypeAlias = (
     | ChildRunEnded
     | TimerDue
     | SignalReceived
+    | SignalSought
     | CancelRequested
     | PauseRequested
     | ResumeRequested

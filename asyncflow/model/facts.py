@@ -58,6 +58,10 @@ class NodeStarted:
     fallback: int | None = None
     due: float | None = None
     """When a throttled node may begin."""
+    event: str | None = None
+    """The signal that a wait node waits for."""
+    until: float | None = None
+    """When a wait node gives up, or a delay is over."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -97,6 +101,34 @@ class NodeFailed:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NodeCancelled:
     id: TaskId
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SignalKept:
+    """A signal has come that no node waits for yet: the next one that does takes it."""
+
+    event: str
+    key: str
+    payload: Json = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SignalPassed:
+    """A signal to this run, new or kept, was for a node in a sub-flow's run."""
+
+    event: str
+    key: str
+    run_id: RunId
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NodeReleased:
+    """A signal, new or kept, has reached a wait node. Its payload is kept as the result, and the node succeeds next."""
+
+    id: TaskId
+    name: NodeName
+    event: str
+    key: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -207,6 +239,9 @@ Fact: TypeAlias = (
     | NodeSucceeded
     | NodeFailed
     | NodeCancelled
+    | SignalKept
+    | SignalPassed
+    | NodeReleased
     | SourceMet
     | EdgeFired
     | EdgeNotFired

@@ -126,7 +126,27 @@ class SubFlow:
     throttling: float | None = None
 
 
-Node: TypeAlias = Task | SubFlow
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wait:
+    """A node that a signal releases; its payload is the node's result. Times in seconds."""
+
+    name: NodeName
+    event: str
+    timeout: float | None = None
+    schema: Json = None
+    complaint: Callable[[Json], str] = field(default=lambda payload: "", compare=False)
+    """What is wrong with a payload, by the schema; empty when it fits."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Delay:
+    """A node that is over after a while: a duration, or a template of one. Its result is null."""
+
+    name: NodeName
+    duration: Template
+
+
+Node: TypeAlias = Task | SubFlow | Wait | Delay
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -266,6 +286,8 @@ class Configuration:
 
     tasks: Mapping[NodeName, Task]
     flows: Mapping[FlowName, Flow]
+    waits: Mapping[NodeName, Wait] = field(default_factory=dict)
+    delays: Mapping[NodeName, Delay] = field(default_factory=dict)
     storages: Mapping[str, Storage] = field(default_factory=dict)
     traces: tuple[Trace, ...] = ()
     celery_app: str | None = None

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 
 from asyncflow.model import facts as f
 from asyncflow.model.names import FlowName, Json, NodeName, RunId, TaskId
-from asyncflow.model.run import GONE, NodeKind, Parent, Status, TaskError
+from asyncflow.model.run import GONE, NodeKind, Parent, Signal, Status, TaskError, mark_of
 from asyncflow.model.verdicts import EdgeView, FallbackView, edge_json, fallback_json, tell_edge, tell_fallback
 
 
@@ -25,7 +25,7 @@ class TryView:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NodeView:
-    """One node of a run. `state`: running, retrying, succeeded, failed, cancelled, or reused."""
+    """One node of a run. `state`: running, waiting, retrying, succeeded, failed, cancelled, or reused."""
 
     id: TaskId
     name: NodeName
@@ -49,6 +49,10 @@ class NodeView:
     node_args: Json = None
     own_args: bool = False
     """Whether `node_args` stands for itself; otherwise the node gets the run's."""
+    event: str | None = None
+    """The signal that a wait node waits for."""
+    until: float | None = None
+    """When a wait node gives up, or a delay is over."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,6 +75,8 @@ class RunView:
     edges: dict[int, EdgeView] = field(default_factory=dict)
     """What became of edges, by their index; one of which nothing was decided yet is not there."""
     fallbacks: dict[int, FallbackView] = field(default_factory=dict)
+    signals: tuple[Signal, ...] = ()
+    """Those that no node has taken yet."""
 
 
 def view_of(journal: Iterable[tuple[float, tuple[f.Fact, ...]]]) -> RunView:
@@ -124,6 +130,12 @@ def _tell_run(run: RunView, fact: f.Fact, at: float) -> RunView:
             return replace(run, state=Status.RUNNING)
         case f.NodeArgsReplaced(node_args=node_args):
             return replace(run, node_args=node_args)
+        case f.SignalKept():
+            kept = Signal(event=fact.event, key=fact.key, payload=fact.payload, at=at)
+            return replace(run, signals=(*run.signals, kept))
+        case f.SignalPassed() | f.NodeReleased() if run.signals:
+            taken = mark_of(fact.event, fact.key)
+            return replace(run, signals=tuple(kept for kept in run.signals if kept.mark != taken))
     return run
 
 
@@ -131,20 +143,7 @@ def tell_node(nodes: dict[TaskId, NodeView], fact: f.Fact, at: float) -> None:
     """Take in what a fact says of nodes; how many there are counts only when the flow was defined anew."""
     match fact:
         case f.NodeStarted():
-            nodes[fact.id] = NodeView(
-                id=fact.id,
-                name=fact.name,
-                kind=fact.kind,
-                state="running",
-                number=fact.number,
-                started_at=at,
-                parent=fact.parent,
-                edge=fact.edge,
-                fallback=fact.fallback,
-                due=at if fact.due is None else fact.due,
-                node_args=fact.node_args,
-                own_args=fact.own_args,
-            )
+            nodes[fact.id] = _started(fact, at)
         case f.NodeReused():
             nodes[fact.id] = NodeView(
                 id=fact.id,
@@ -168,6 +167,25 @@ def tell_node(nodes: dict[TaskId, NodeView], fact: f.Fact, at: float) -> None:
         case f.FallbackStarted():
             for id in fact.handled.values():
                 nodes[id] = replace(nodes[id], handled=True)
+
+
+def _started(fact: f.NodeStarted, at: float) -> NodeView:
+    return NodeView(
+        id=fact.id,
+        name=fact.name,
+        kind=fact.kind,
+        state="waiting" if fact.kind in (NodeKind.WAIT, NodeKind.DELAY) else "running",
+        number=fact.number,
+        started_at=at,
+        parent=fact.parent,
+        edge=fact.edge,
+        fallback=fact.fallback,
+        due=at if fact.due is None else fact.due,
+        node_args=fact.node_args,
+        own_args=fact.own_args,
+        event=fact.event,
+        until=fact.until,
+    )
 
 
 def _retried(node: NodeView, fact: f.AttemptRetried, at: float) -> NodeView:
@@ -218,6 +236,7 @@ def head_json(run: RunView) -> dict[str, Json]:
         "labels": dict(run.labels),
         "edges": [edge_json(index, edge) for index, edge in sorted(run.edges.items())],
         "fallbacks": [fallback_json(index, one) for index, one in sorted(run.fallbacks.items())],
+        "signals": [{"event": kept.event, "id": kept.key, "at": instant(kept.at)} for kept in run.signals],
     }
 
 
@@ -242,6 +261,8 @@ def node_json(node: NodeView, result: Json) -> dict[str, Json]:
         "fallback": node.fallback is not None,
         "due": instant(node.due or node.started_at),
         "tries": [_try_json(one) for one in node.tries],
+        "event": node.event,
+        "until": instant(node.until),
         # What only its dispatcher knows: the queue, where there is none of that name yet, and {done, total, text}.
         "waiting_for": None,
         "progress": None,

@@ -153,6 +153,22 @@ class ResumeRun:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class SignalRun:
+    """Answer: {"run_id", "signal": {"state", ...}} once it is committed.
+
+    The state is "taken", with "node", "id" and "run_id" of the node that is released, "kept" for the next one that
+    waits, or "repeated": a signal of that event and id came before. `node` is the id of the one node that it is for.
+    """
+
+    verb: ClassVar[str] = "signal"
+    run_id: RunId
+    event: str
+    id: str
+    payload: Json = None
+    node: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Ping:
     """Answer: {"flows": [names], "version": ...}."""
 
@@ -163,7 +179,9 @@ class Ping:
 Look: TypeAlias = ShowRun | ShowNode | ShowJournal | ShowOverview | ShowFlow
 """Changes nothing, and is answered once."""
 
-Request: TypeAlias = StartRun | Look | ListRuns | WaitRun | WatchRun | CancelRun | PauseRun | ResumeRun | Ping
+Request: TypeAlias = (
+    StartRun | Look | ListRuns | WaitRun | WatchRun | CancelRun | PauseRun | ResumeRun | SignalRun | Ping
+)
 
 _REQUESTS: Mapping[str, type[Any]] = {kind.verb: kind for kind in get_args(Request)}
 _REFUSALS: Mapping[str, type[errors.RequestError]] = {
@@ -175,6 +193,8 @@ _REFUSALS: Mapping[str, type[errors.RequestError]] = {
         errors.AmbiguousRunError,
         errors.InvalidNodeArgsError,
         errors.SelectiveNoPathError,
+        errors.SignalRefusedError,
+        errors.InvalidPayloadError,
     )
 }
 
@@ -211,6 +231,8 @@ _KINDS: Mapping[str, type[Any] | tuple[type[Any], ...]] = {
     "search": str,
     "most": (int, type(None)),
     "id": str,
+    "event": str,
+    "node": (str, type(None)),
     "after": int,
     "seconds": (int, float),
     "last": int,

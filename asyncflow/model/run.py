@@ -83,6 +83,8 @@ Parent = Mapping[str, Json]
 class NodeKind(Enum):
     TASK = "task"
     FLOW = "flow"
+    WAIT = "wait"
+    DELAY = "delay"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -104,6 +106,31 @@ class Active:
     """Whether `node_args` stands for itself; otherwise the node gets the run's."""
     edge: int | None = None
     fallback: int | None = None
+    event: str | None = None
+    """The signal that a wait node waits for."""
+    until: float | None = None
+    """When a wait node gives up, or a delay is over."""
+    released: bool = False
+    """A signal has reached the wait node, and it is about to succeed."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Signal:
+    """An external event that a run was told of. The same key for the same event is the same signal."""
+
+    event: str
+    key: str
+    payload: Json = None
+    at: float = 0.0
+
+    @property
+    def mark(self) -> str:
+        return mark_of(self.event, self.key)
+
+
+def mark_of(event: str, key: str) -> str:
+    """By what a signal is known again."""
+    return f"{event} {key}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -192,3 +219,7 @@ class Run:
     """Nodes that were started while the run is paused: they begin when it is resumed."""
     labels: Mapping[str, str] = field(default_factory=dict)
     error: TaskError | None = None
+    signals: tuple[Signal, ...] = ()
+    """Those that came before a node waited for them, in the order of their coming."""
+    signal_marks: tuple[str, ...] = ()
+    """Of the latest signals: what is delivered twice counts once."""

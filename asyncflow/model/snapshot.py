@@ -10,7 +10,7 @@ from immutables import Map
 
 from asyncflow.model import jsontext
 from asyncflow.model.names import RunId
-from asyncflow.model.run import Active, Ids, NodeKind, ParentNode, Run, Selection, Status, TaskError
+from asyncflow.model.run import Active, Ids, NodeKind, ParentNode, Run, Selection, Signal, Status, TaskError
 
 _FORM = 1
 """To be raised when `evolve` or `Run` change such that the same facts give another run."""
@@ -52,7 +52,7 @@ def decode(state: bytes) -> Run | None:
         return None
     members = document["run"]
     for name, read in _READERS.items():
-        if members[name] is not None:
+        if members.get(name) is not None:
             members[name] = read(members[name])
     return Run(**members)
 
@@ -94,5 +94,7 @@ _READERS: Mapping[str, Callable[[Any], Any]] = {
     "triggered": _map_of(int, int),
     "held": Ids.of,
     "error": _error,
+    "signals": lambda kept: tuple(Signal(**members) for members in kept),
+    "signal_marks": tuple,
 }
 """Of the fields that JSON does not bring back as they were."""

@@ -64,6 +64,11 @@ class TraceEvent(IntEnum):
     EAGER_FAILURE = 50
     STORAGE_DELETE = 51
     STORAGE_DELETED = 52
+    WAIT_START = 53
+    DELAY_START = 54
+    SIGNAL_KEPT = 55
+    SIGNAL_PASSED = 56
+    SIGNAL_TAKEN = 57
 
 
 WARNINGS = frozenset(

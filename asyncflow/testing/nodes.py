@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import TypeAlias
@@ -9,13 +10,13 @@ from typing import TypeAlias
 from asyncflow.engine.propagation import merged_trees
 from asyncflow.errors import RequestError
 from asyncflow.model import jsontext
-from asyncflow.model.commands import PublishTask, StartChildRun
+from asyncflow.model.commands import AwaitNode, PublishTask, StartChildRun
 from asyncflow.model.flow import TaskKind
 from asyncflow.model.names import FlowName, Json, NodeName, RunId, TaskId
 from asyncflow.model.run import NodeKind, Parent, Selection, TaskError
 
-Order: TypeAlias = PublishTask | StartChildRun
-"""What began a node that waits for its outcome: a task, or a sub-flow that the test ends."""
+Order: TypeAlias = PublishTask | StartChildRun | AwaitNode
+"""What began a node that waits for its outcome: a task, a wait, a delay, or a sub-flow that the test ends."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,6 +42,10 @@ class PendingNode:
     """False for `nowait` nodes."""
     selection: Selection | None = None
     """What a sub-flow is asked to run, in a selective run."""
+    event: str | None = None
+    """The signal that a wait node waits for."""
+    until: float | None = None
+    """When a wait node gives up, or a delay is over."""
 
 
 def pending_task(order: PublishTask, *, now: float, waited: bool) -> PendingNode:
@@ -78,12 +83,41 @@ def pending_flow(order: StartChildRun, *, now: float, waited: bool, queue: str) 
     )
 
 
-def _countdown(order: Order, now: float) -> float:
+def pending_wait(order: AwaitNode, *, now: float, waited: bool) -> PendingNode:
+    return PendingNode(
+        id=order.id,
+        name=order.name,
+        kind=order.kind,
+        run=order.run_id,
+        node_args=order.node_args,
+        parent=order.parent,
+        args=(order.node_args,),
+        countdown=max(0.0, (order.until or 0.0) - now) if order.kind is NodeKind.DELAY else 0.0,
+        waited=waited,
+        event=order.event,
+        until=order.until,
+    )
+
+
+def _countdown(order: PublishTask | StartChildRun, now: float) -> float:
     return 0.0 if order.due is None else max(0.0, order.due - now)
 
 
 def name_of(order: Order) -> NodeName:
-    return order.task.name if isinstance(order, PublishTask) else NodeName(order.flow)
+    match order:
+        case PublishTask():
+            return order.task.name
+        case AwaitNode():
+            return order.name
+        case StartChildRun():
+            return NodeName(order.flow)
+
+
+def due_of(order: Order) -> float:
+    """When a node may be ended by its outcome; never, for delays: the clock ends them."""
+    if isinstance(order, AwaitNode):
+        return math.inf if order.kind is NodeKind.DELAY else 0.0
+    return 0.0 if order.due is None else order.due
 
 
 def plain(value: Json, what: str) -> Json:

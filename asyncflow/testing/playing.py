@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import math
 import random
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Protocol, TypeAlias
 
 from asyncflow.errors import EndlessRunError
 from asyncflow.model.names import Json
-from asyncflow.testing.nodes import Failure, Order, PendingNode
+from asyncflow.testing.nodes import Failure, Order, PendingNode, due_of
 from asyncflow.testing.world import World
 
 Answers: TypeAlias = Mapping[str, Any]
@@ -70,10 +71,10 @@ class Player:
         """The next node to end; the clock moves where nothing is due yet."""
         world = self._world
         while True:
-            chosen = choose(order for order in world.orders.values() if _due(order) <= world.now)
+            chosen = choose(order for order in world.orders.values() if due_of(order) <= world.now)
             if chosen is not None:
                 return chosen
-            times = [_due(order) for order in world.orders.values()]
+            times = [due for order in world.orders.values() if (due := due_of(order)) < math.inf]
             if world.next_timer is not None and not world.is_over:
                 times.append(world.next_timer)
             if not times:
@@ -99,7 +100,3 @@ class Player:
             self._ends.fail(node.id, error=exc)
         else:
             self._ends.succeed(node.id, result=result)
-
-
-def _due(order: Order) -> float:
-    return 0.0 if order.due is None else order.due

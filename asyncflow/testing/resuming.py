@@ -7,10 +7,11 @@ from dataclasses import replace
 
 from asyncflow.engine.nodes import publish_attempt
 from asyncflow.engine.step import Step
+from asyncflow.engine.waits import begin_waiting
 from asyncflow.model import facts as f
 from asyncflow.model.commands import Command, StartChildRun
 from asyncflow.model.decision import Answer, Context, Needs, Question
-from asyncflow.model.flow import Flow, Task
+from asyncflow.model.flow import Delay, Flow, Task, Wait
 from asyncflow.model.names import FlowName, TaskId
 from asyncflow.model.run import Active, ParentNode, Run, Status
 
@@ -30,6 +31,8 @@ def commands_of_active(
             task = flow.nodes[node.name]
             if isinstance(task, Task):
                 publish_attempt(step, id, task, due)
+            elif isinstance(task, (Wait, Delay)):
+                begin_waiting(step, id, task)
             else:
                 step.commands.append(_child_order(flow, run, id, node, due))
         outcome = step.outcome()

@@ -13,7 +13,7 @@ import fastjsonschema
 from asyncflow.config import load, load_mapping
 from asyncflow.dispatcher.completions import Judge
 from asyncflow.errors import INLINE_LIMIT, InvalidNodeArgsError, RequestError, UnknownFlowError
-from asyncflow.model.commands import PublishTask
+from asyncflow.model.commands import AwaitNode, PublishTask
 from asyncflow.model.events import (
     AttemptFailed,
     AttemptSucceeded,
@@ -245,6 +245,22 @@ class Simulation:
             self._world.answers.results[TaskId(id)] = written
             self._world.reports.note(TaskId(id), written)
 
+    def signal(
+        self,
+        run: SimulatedRun,
+        event: str,
+        payload: Json = None,
+        *,
+        key: str = "",
+        node: str | PendingNode | None = None,
+    ) -> None:
+        """Send a signal: it releases the oldest node that waits for it, in the run or in those of its sub-flows.
+
+        The same `key` again is the same signal. `node` says which node it is for. Raises SignalRefusedError.
+        """
+        id = None if node is None else self._id_of(node)
+        self._world.deliver(self._world.signal(run.id, event, plain(payload, "payload"), key=key, id=id))
+
     def cancel(self, run: SimulatedRun, reason: str = "") -> None:
         """Cancel a run, and the runs of its sub-flows."""
         self._world.deliver(CancelRequested(at=self.now, run_id=run.id, reason=reason))
@@ -293,6 +309,8 @@ class Simulation:
         raise RequestError(f"no node {id!r} is pending; there are: {pending or 'none'}")
 
     def _success(self, order: Order, result: Json) -> Event:
+        if isinstance(order, AwaitNode):
+            return self._release(order, result)
         if not isinstance(order, PublishTask):
             self._world.reports.note(order.id, result)
             report = self._world.reports.report_of(order.id)
@@ -305,10 +323,17 @@ class Simulation:
 
     def _failure(self, order: Order, failure: Failure, blame: Blame) -> Event:
         error = error_of(failure)
+        if isinstance(order, AwaitNode):
+            raise RequestError(f"{order.name} is a {order.kind.value}: only time makes it fail, by `sim.advance`")
         if isinstance(order, PublishTask):
             return AttemptFailed(at=self.now, run_id=order.run_id, id=order.id, error=error, blame=blame)
         report = self._world.reports.report_of(order.id)
         return ChildRunEnded(at=self.now, run_id=order.run_id, id=order.id, error=error, report=report)
+
+    def _release(self, order: AwaitNode, result: Json) -> Event:
+        if order.event is None:
+            raise RequestError(f"{order.name} is a delay: only time ends it, by `sim.advance`")
+        return self._world.signal(order.run_id, order.event, result, id=order.id)
 
     # --- time, and whole runs -----------------------------------------------------------------------------------------
 

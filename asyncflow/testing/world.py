@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import heapq
-from collections import OrderedDict
+from collections import OrderedDict, deque
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
@@ -13,16 +13,16 @@ from asyncflow.dispatcher.runs import ABSENT, Hot, folded
 from asyncflow.engine.selective import select
 from asyncflow.errors import RequestError
 from asyncflow.model import facts as f
-from asyncflow.model.commands import Command, PublishTask, SetTimer, StartChildRun
+from asyncflow.model.commands import AwaitNode, Command, KeepResult, PublishTask, SetTimer, StartChildRun
 from asyncflow.model.decision import Answer, Context, OutlineOf, Question
-from asyncflow.model.events import Event, TimerDue
+from asyncflow.model.events import Event, SignalReceived, TimerDue, TimerKind
 from asyncflow.model.flow import Configuration, Selective
-from asyncflow.model.names import FlowName, RunId, TaskId
+from asyncflow.model.names import FlowName, Json, RunId, TaskId
 from asyncflow.model.outline import outline_of
 from asyncflow.model.run import Run, Selection
 from asyncflow.ports import Entry
 from asyncflow.testing.answers import MemoryAnswers
-from asyncflow.testing.nodes import Order, PendingNode, Reports, pending_flow, pending_task
+from asyncflow.testing.nodes import Order, PendingNode, Reports, pending_flow, pending_task, pending_wait
 from asyncflow.testing.resuming import commands_of_active
 
 _NAMESPACE = b"asyncflow.testing"
@@ -51,6 +51,8 @@ class World:
         self._runs: dict[RunId, Hot] = {}
         self._timers: list[tuple[float, int, SetTimer]] = []
         self._timers_set = 0
+        self._signals = 0
+        self._due_at_once: deque[SetTimer] = deque()
         self.configure(configuration, opaque)
 
     def configure(self, configuration: Configuration, opaque: frozenset[FlowName]) -> None:
@@ -87,7 +89,15 @@ class World:
         return run
 
     def deliver(self, event: Event) -> None:
-        """Decide an event with all that follows at once; when an answer is missing, nothing has happened."""
+        """Decide an event with all that follows at once; when an answer is missing, nothing has happened.
+
+        Raises SignalRefusedError for a signal that cannot be taken.
+        """
+        self._decide(event)
+        while self._due_at_once:
+            self._decide(self._due(self._due_at_once.popleft()))
+
+    def _decide(self, event: Event) -> None:
         answers: dict[Question, Answer] = {}
         cascade = self._played(event, answers)
         while not cascade.is_whole:
@@ -114,15 +124,24 @@ class World:
             self._order(command)
         return run.id
 
+    def signal(
+        self, run_id: RunId, event: str, payload: Json, *, key: str = "", id: TaskId | None = None
+    ) -> SignalReceived:
+        """A signal to deliver; without a key it is like no other."""
+        self._signals += 1
+        key = key or f"signal-{self._signals}"
+        return SignalReceived(at=self.now, run_id=run_id, name=event, key=key, payload=payload, id=id)
+
     def advance(self, until: float) -> None:
         """Move the clock; timers go off on the way, each at its time."""
         while self._timers and self._timers[0][0] <= until:
             due, _, timer = heapq.heappop(self._timers)
             self.now = max(self.now, due)
-            self.deliver(
-                TimerDue(at=self.now, run_id=timer.run_id, kind=timer.kind, id=timer.id, attempt=timer.attempt)
-            )
+            self.deliver(self._due(timer))
         self.now = max(self.now, until)
+
+    def _due(self, timer: SetTimer) -> TimerDue:
+        return TimerDue(at=self.now, run_id=timer.run_id, kind=timer.kind, id=timer.id, attempt=timer.attempt)
 
     @property
     def next_timer(self) -> float | None:
@@ -141,6 +160,8 @@ class World:
         waited = self.run(order.run_id).active[order.id].waited
         if isinstance(order, PublishTask):
             return pending_task(order, now=self.now, waited=waited)
+        if isinstance(order, AwaitNode):
+            return pending_wait(order, now=self.now, waited=waited)
         flow = self.configuration.flows.get(order.flow)
         return pending_flow(order, now=self.now, waited=waited, queue="" if flow is None else flow.queue)
 
@@ -160,9 +181,13 @@ class World:
 
     def _order(self, command: Command) -> None:
         match command:
-            case PublishTask() | StartChildRun():
+            case PublishTask() | StartChildRun() | AwaitNode():
                 if command.id in self.run(command.run_id).active:
                     self.orders[command.id] = command
+            case KeepResult():
+                self.answers.results[command.id] = command.result
+            case SetTimer(kind=TimerKind.NODE_DONE) if command.due <= self.now:
+                self._due_at_once.append(command)
             case SetTimer():
                 self._timers_set += 1
                 heapq.heappush(self._timers, (command.due, self._timers_set, command))

@@ -15,8 +15,8 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from asyncflow.config.durations import moment_of
 from asyncflow.errors import AsyncflowError
+from asyncflow.model.durations import moment_of
 from asyncflow.model.names import Json
 from asyncflow.web.access import address_of
 from asyncflow.web.answers import JSON

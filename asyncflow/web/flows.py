@@ -7,7 +7,7 @@ from starlette.responses import Response
 from asyncflow import drawing
 from asyncflow.errors import UnknownFlowError
 from asyncflow.model.condition import ALWAYS
-from asyncflow.model.flow import Flow, SubFlow
+from asyncflow.model.flow import Delay, Flow, Node, SubFlow, Task, Wait
 from asyncflow.model.names import FlowName, Json
 from asyncflow.web.answers import answer
 from asyncflow.web.endpoint import Call
@@ -57,12 +57,7 @@ def _flow_json(flow: Flow) -> Json:
     return {
         "name": flow.name,
         "version": flow.version,
-        "nodes": [
-            {"name": node.name, "kind": "flow"}
-            if isinstance(node, SubFlow)
-            else {"name": node.name, "kind": "task", "queue": node.queue, "storage": node.storage}
-            for node in flow.nodes.values()
-        ],
+        "nodes": [_node_json(node) for node in flow.nodes.values()],
         "edges": [
             {
                 "index": edge.index,
@@ -75,3 +70,16 @@ def _flow_json(flow: Flow) -> Json:
         "fallbacks": [{"index": one.index, "of": sorted(one.nodes), "to": list(one.targets)} for one in flow.fallbacks],
         "node_args_schema": flow.node_args_schema,
     }
+
+
+def _node_json(node: Node) -> Json:
+    match node:
+        case Task():
+            return {"name": node.name, "kind": "task", "queue": node.queue, "storage": node.storage}
+        case SubFlow():
+            return {"name": node.name, "kind": "flow"}
+        case Wait():
+            told = {"event": node.event, "timeout": node.timeout, "schema": node.schema}
+            return {"name": node.name, "kind": "wait", **told}
+        case Delay():
+            return {"name": node.name, "kind": "delay"}

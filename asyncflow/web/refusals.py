@@ -22,6 +22,8 @@ _STATUSES: tuple[tuple[type[errors.AsyncflowError], HTTPStatus], ...] = (
     (errors.AmbiguousRunError, HTTPStatus.CONFLICT),
     (errors.InvalidNodeArgsError, HTTPStatus.UNPROCESSABLE_ENTITY),
     (errors.SelectiveNoPathError, HTTPStatus.UNPROCESSABLE_ENTITY),
+    (errors.InvalidPayloadError, HTTPStatus.UNPROCESSABLE_ENTITY),
+    (errors.SignalRefusedError, HTTPStatus.CONFLICT),
     (errors.RequestError, HTTPStatus.BAD_REQUEST),
     (errors.ConnectionFailedError, HTTPStatus.SERVICE_UNAVAILABLE),
     (errors.NoDispatcherError, HTTPStatus.SERVICE_UNAVAILABLE),

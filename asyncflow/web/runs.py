@@ -23,7 +23,7 @@ _KEYS = uuid.UUID("5a3c9b0e-2f0b-5d8e-9f55-2f6f5e1c7a41")
 _DRAWN = 40
 """Sub-flows of one name whose own nodes are looked at for a drawing."""
 
-_FIRST = ("running", "retrying", "failed", "cancelled", "succeeded", "reused")
+_FIRST = ("running", "retrying", "waiting", "failed", "cancelled", "succeeded", "reused")
 """The state of a node with several instances is the first of these that one of them is in."""
 
 
@@ -99,6 +99,18 @@ async def resume_run(site: Site, call: Call) -> Response:
     run = await _one(site, call)
     await site.client.run(run).resume()
     return answer({"run_id": run})
+
+
+async def signal_run(site: Site, call: Call) -> Response:
+    """The header is what other endpoints take too; the body's `id` says the same."""
+    body, run = call.body, await _one(site, call)
+    told = await site.client.run(run).signal(
+        body["event"],
+        body.get("payload"),
+        id=body.get("id") or call.request.headers.get("Idempotency-Key", ""),
+        node=body.get("node"),
+    )
+    return answer({"run_id": run, "signal": told})
 
 
 async def _one(site: Site, call: Call) -> str:

@@ -7,7 +7,7 @@ from types import MappingProxyType
 from typing import Any
 
 from asyncflow.model.names import Json
-from asyncflow.model.run import Status
+from asyncflow.model.run import NodeKind, Status
 
 
 def _object(properties: Mapping[str, Any], *required: str, more: bool = False) -> dict[str, Any]:
@@ -39,6 +39,7 @@ _STATE = {"enum": [status.value for status in Status]}
 _ERROR = {"oneOf": [{"type": "null"}, _ref("TaskError")]}
 _COUNTS = {"type": "object", "additionalProperties": {"type": "integer"}}
 _SPREAD = {"description": "null, or count, p50, p95, p99 and most.", "type": ["object", "null"]}
+_KIND = {"enum": [kind.value for kind in NodeKind]}
 _LABELS = {"type": "object", "additionalProperties": _TEXT}
 
 START = _object(
@@ -54,6 +55,16 @@ START = _object(
     "flow",
 )
 CANCEL = _object({"reason": {**_TEXT, "maxLength": 1000, "description": "Why; kept with the run."}})
+
+SIGNAL = _object(
+    {
+        "event": {**_NAME, "description": "What has happened: the event that nodes wait for."},
+        "payload": {"description": "Any JSON that the node's schema takes; it becomes the node's result."},
+        "id": {**_NAME, "description": "The same id again for the same event is the same signal. Drawn if not given."},
+        "node": {**_NAME, "description": "The id of the one node that it is for."},
+    },
+    "event",
+)
 
 _HEADER = {
     "run_id": _TEXT,
@@ -73,7 +84,7 @@ SCHEMAS: Mapping[str, Json] = MappingProxyType(
         "Flow": _answer(
             name=_TEXT,
             version=_TEXT,
-            nodes=_list(_object({"name": _TEXT, "kind": {"enum": ["task", "flow"]}}, "name", "kind", more=True)),
+            nodes=_list(_object({"name": _TEXT, "kind": _KIND}, "name", "kind", more=True)),
             node_args_schema={},
         ),
         "Progress": {
@@ -88,8 +99,8 @@ SCHEMAS: Mapping[str, Json] = MappingProxyType(
             {
                 "id": _TEXT,
                 "name": _TEXT,
-                "kind": {"enum": ["task", "flow"]},
-                "state": {"enum": ["running", "retrying", "succeeded", "failed", "cancelled", "reused"]},
+                "kind": _KIND,
+                "state": {"enum": ["running", "waiting", "retrying", "succeeded", "failed", "cancelled", "reused"]},
                 "attempt": {"type": "integer", "minimum": 1},
                 "started_at": _TIME,
                 "ended_at": _TIME,
@@ -103,6 +114,8 @@ SCHEMAS: Mapping[str, Json] = MappingProxyType(
                     "description": "The queue of its task, while there is none of that name.",
                 },
                 "progress": {"oneOf": [{"type": "null"}, _ref("Progress")]},
+                "event": {"type": ["string", "null"], "description": "The signal that a wait node waits for."},
+                "until": {**_TIME, "description": "When a wait node gives up, or a delay is over."},
                 "nodes": {**_list(_ref("Node")), "description": "Of a sub-flow."},
             },
             "id",
@@ -157,6 +170,19 @@ SCHEMAS: Mapping[str, Json] = MappingProxyType(
         "RunAnswer": _answer(run=_ref("Run")),
         "RunsAnswer": _answer(runs=_list(_ref("RunSummary"))),
         "RunIdAnswer": _answer(run_id=_TEXT),
+        "SignalAnswer": _answer(
+            run_id=_TEXT,
+            signal=_object(
+                {
+                    "state": {"enum": ["taken", "kept", "repeated"]},
+                    "node": {**_TEXT, "description": "The name of the node that it has released."},
+                    "id": {**_TEXT, "description": "That node's id."},
+                    "run_id": {**_TEXT, "description": "The run that it has reached: the one named, or a sub-flow's."},
+                },
+                "state",
+                more=True,
+            ),
+        ),
         "StatusAnswer": _object({"status": _TEXT, "message": _TEXT}, "status", more=True),
         "Document": {"type": "object"},
         "TokensAnswer": _answer(

@@ -213,6 +213,17 @@ ENDPOINTS: tuple[Endpoint, ...] = (
         refusals=(503,),
     ),
     Endpoint(
+        method="POST",
+        path=f"{_RUN}/signals",
+        summary="Tell a run of an external event, which releases a node that waits for it; answers when that is durable.",
+        handler=runs.signal_run,
+        scope=Scope.RUN,
+        headers=(Parameter(name="Idempotency-Key", summary="As `id` in the body."),),
+        body=schemas.SIGNAL,
+        answer="SignalAnswer",
+        refusals=(404, 409, 422, 503),
+    ),
+    Endpoint(
         method="GET",
         path="/api/tokens",
         summary="List the tokens; the tokens themselves are not kept anywhere.",

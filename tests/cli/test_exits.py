@@ -27,6 +27,8 @@ def ended_by(error: BaseException) -> click.testing.Result:
         (RequestError("x"), 2),
         (errors.InvalidNodeArgsError("x"), 2),
         (errors.SelectiveNoPathError("f", ["t"]), 2),
+        (errors.InvalidPayloadError("x"), 2),
+        (errors.SignalRefusedError("x"), 4),
         (UnknownFlowError("f"), 3),
         (UnknownRunError("r"), 3),
         (errors.AmbiguousRunError("r", ["r1", "r2"]), 4),

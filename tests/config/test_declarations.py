@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from asyncflow.config.durations import seconds_of
 from asyncflow.model.condition import Function
+from asyncflow.model.durations import seconds_of
 from asyncflow.model.flow import Cache, Literal, OnLost, Record, Retries, Task, TaskKind, Trace
 from tests.config.reading import codes, configuration_of, read_yaml
 

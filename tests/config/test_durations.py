@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from asyncflow.config.durations import moment_of
+from asyncflow.model.durations import moment_of
 
 NOW = 1_000_000.0
 

@@ -12,7 +12,7 @@ from immutables import Map
 from asyncflow.engine import evolve
 from asyncflow.model import facts as f
 from asyncflow.model import journal, jsontext, snapshot
-from asyncflow.model.run import Active, Ids, NodeKind, ParentNode, Run, Selection, Status, TaskError
+from asyncflow.model.run import Active, Ids, NodeKind, ParentNode, Run, Selection, Signal, Status, TaskError
 
 texts = st.text(max_size=8)
 json_values = st.recursive(
@@ -70,6 +70,8 @@ OF_FIELDS = {
     **dict.fromkeys(("reports", "must_fail", "restarting"), st.booleans()),
     "labels": st.dictionaries(texts, texts, max_size=3),
     "error": st.none() | errors,
+    "signals": st.sampled_from([(), (Signal(event="go", key="1", payload={"by": ["Ada"]}, at=1.5),)]),
+    "signal_marks": st.sampled_from([(), ("go 1", "go 2")]),
 }
 
 
@@ -122,6 +124,9 @@ def draw_fact(draw, run):
         f.NodeArgsReplaced(node_args=[draw.random(), None]),
         f.NodeReused(id=f"old{id}", name=name, edge=1),
         f.RunMigrated(version=f"v{run.number}", edges={2: draw.choice([None, 3]), 0: 1}, fallbacks={0: 4}, met={1: 2}),
+        f.NodeReleased(id=one, name=name, event="go", key=str(draw.randrange(9))),
+        f.SignalKept(event="go", key=str(draw.randrange(9)), payload={"n": draw.random()}),
+        f.SignalPassed(event="go", key=str(draw.randrange(9)), run_id="child"),
     ]
     if failed:
         handled = {failed[0]: list(run.failed[failed[0]])[-1]}
