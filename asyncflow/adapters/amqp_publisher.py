@@ -26,6 +26,9 @@ _BYTES_IN_FLIGHT = 8 * 1024 * 1024
 _PATIENCE = 1.0
 """How long to wait for a connection before a message counts as not known to be published."""
 
+_SLOW = 5.0
+"""Seconds without a confirm after which people are told."""
+
 _log = logging.getLogger(__name__)
 
 
@@ -91,6 +94,7 @@ class Publisher:
         if connection is None or confirms is None or broken is None:
             return [Published.UNKNOWN] * len(messages)
         sent, frames = confirms.write(messages, _tell_not_encodable)
+        told = asyncio.get_running_loop().call_later(_SLOW, _tell_slow, len(messages))
         try:
             connection.write(frames)
             async with asyncio.timeout(self._confirm_seconds):
@@ -98,6 +102,8 @@ class Publisher:
         except (ConnectionError, TimeoutError):
             # Whatever comes later on this channel could be taken for the answer to another message.
             broken()
+        finally:
+            told.cancel()
         return sent.outcomes
 
     async def _publish_apart(self, message: Message) -> Published:
@@ -166,6 +172,14 @@ def _portions(messages: Sequence[Message]) -> Iterator[Sequence[Message]]:
             start, size = place, 0
         size += len(message.body)
     yield messages[start:]
+
+
+def _tell_slow(messages: int) -> None:
+    _log.warning(
+        "the broker has not confirmed %d messages for %g s; is it short of memory or disk (`rabbitmqctl status`)?",
+        messages,
+        _SLOW,
+    )
 
 
 def _tell_not_encodable(exc: Exception) -> None:

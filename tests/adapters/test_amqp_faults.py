@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 
 import pytest
 
+from asyncflow.adapters import amqp_publisher
 from asyncflow.adapters.amqp import AmqpBroker
 from asyncflow.ports import Message, Published
 from tests.adapters.brokers import close_connections
@@ -100,6 +101,23 @@ async def test_a_killed_broker_is_a_clear_outcome_for_every_message_and_comes_ba
                 await broker.wait_connected()
                 [again] = await broker.receive(1)
             assert (again.body, again.redelivered) == (b"before", True)
+
+
+async def test_a_broker_that_is_short_of_memory_is_told_and_waited_for(monkeypatch, caplog):
+    monkeypatch.setattr(amqp_publisher, "_SLOW", 0.3)
+    with private_folder() as folder, RabbitServer(folder) as server:
+        async with AmqpBroker(server.url()) as broker, asyncio.TaskGroup() as group:
+            message = Message(routing_key=broker.reply_queue, body=b"x")
+            server.evaluate("vm_memory_monitor:set_vm_memory_high_watermark(0.000001).")
+            publishing = group.create_task(broker.publish([message]))
+            async with asyncio.timeout(20):
+                while "has not confirmed 1 messages" not in caplog.text:
+                    await asyncio.sleep(0.05)
+            assert broker.connected
+            await asyncio.to_thread(
+                server.evaluate, 'vm_memory_monitor:set_vm_memory_high_watermark({absolute, "1GB"}).'
+            )
+            assert await publishing == [Published.CONFIRMED]
 
 
 async def test_deleting_our_queue_makes_it_anew(vhost, rabbit):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import sqlite3
 import subprocess
 import sys
 from pathlib import Path
@@ -88,6 +89,12 @@ class Daemon:
         assert self._child is not None, "it is not running"
         assert self._child.poll() is None, f"it has ended by itself:\n{self._log.read_text()[-3000:]}"
         return self._log_lines() > self._served
+
+    def is_over(self, run_id: str) -> bool:
+        """Whether a run has ended, read from its store."""
+        with sqlite3.connect(f"{self.database.as_uri()}?mode=ro", uri=True, timeout=5) as reader:
+            query = "SELECT ended_at IS NOT NULL FROM runs WHERE run_id = ?"
+            return reader.execute(query, (run_id,)).fetchone() == (1,)
 
     def _log_lines(self) -> int:
         return self._log.read_text().count("dispatching ")

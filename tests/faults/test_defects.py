@@ -11,7 +11,7 @@ pytestmark = pytest.mark.timeout(300)
 
 
 def test_every_planted_defect_is_caught(capsys: pytest.CaptureFixture[str]) -> None:
-    caught = dict(zip(DEFECTS, on_all_processors(first_violation, DEFECTS, chunk=1), strict=True))
+    caught = dict(zip(DEFECTS, on_all_processors(first_violation, list(DEFECTS), chunk=1), strict=True))
     told = [
         f"{name}: {f'seed {one.seed}, {one.violations[0][:100]}' if one else 'not caught'}"
         for name, one in caught.items()
