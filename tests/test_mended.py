@@ -5,6 +5,9 @@ The engine's are in tests/engine, each under its number.
 
 from __future__ import annotations
 
+import ast
+import re
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -18,6 +21,7 @@ from asyncflow.predicates import BUILT_INS, SELINON_1_4
 from asyncflow.storages import OpenStorages
 from asyncflow.testing import Simulation
 from asyncflow.testing.broker import MemoryBroker
+from asyncflow_selinon.config import ProcessConfig
 from tests.dispatcher.test_dispatcher import plain, serving
 
 
@@ -50,6 +54,118 @@ def test_q14_a_length_is_greater_or_equal_and_empty_is_empty_unless_the_ancestor
     assert not SELINON_1_4.pure["fieldLenGreaterEqual"]({"a": "xyz"}, **longer)
     assert BUILT_INS.pure["empty"]([])
     assert not SELINON_1_4.pure["empty"]([])
+
+
+STRATEGIES = {
+    "constant": {"retry": 2},
+    "linear_increase": {"start_retry": 1, "max_retry": 9, "step": 2},
+    "linear_adapt": {"start_retry": 1, "max_retry": 9, "step": 2},
+    "biexponential_increase": {"start_retry": 2, "max_retry": 120},
+    "biexponential_decrease": {"start_retry": 120, "stop_retry": 2},
+    "biexponential_adapt": {"start_retry": 2, "max_retry": 120},
+    "random": {"start_retry": 1, "max_retry": 5},
+}
+
+
+@pytest.mark.parametrize("name", STRATEGIES)
+def test_q11_sampling_strategies_keep_their_names_and_arguments_and_nothing_is_polled(name: str) -> None:
+    sampling = {"name": name, "args": STRATEGIES[name]}
+    sim = Simulation(
+        flow({"from": None, "to": "A"}, {"from": "A", "to": "B"}, tasks=[plain("A"), plain("B")], sampling=sampling)
+    )
+    run = sim.start("flow")
+    sim.advance(seconds=1000)
+    assert [node.name for node in run.pending] == ["A"]
+    sim.succeed("A")
+    assert [(node.name, node.countdown) for node in run.pending] == [("B", 0.0)]  # at once, not at the next poll
+    with pytest.raises(ConfigurationError, match="needs the argument"):
+        Simulation(flow({"from": None, "to": "A"}, tasks=[plain("A")], sampling={"name": name, "args": {}}))
+
+
+def with_a_strategy_of_ones_own(*edges: dict[str, Any]) -> Simulation:
+    """It stands in a module that is not there: whoever called it would fail."""
+    sampling = {"name": "mine", "import": "no.such.module", "args": {"whatever": 1}}
+    return Simulation(flow(*edges, tasks=[plain("A"), plain("B"), plain("C")], sampling=sampling))
+
+
+def test_q19_each_node_of_the_start_is_started_once_whatever_a_strategy_is_told() -> None:
+    both = {"from": None, "to": ["A", "B"]}
+    sim = with_a_strategy_of_ones_own(both, {"from": "A", "to": "C"}, {"from": ["A", "B"], "to": "C"})
+    assert [node.name for node in sim.start("flow").pending] == ["A", "B"]
+
+
+def test_q29_no_strategy_ends_a_run_that_has_active_nodes() -> None:
+    sim = with_a_strategy_of_ones_own({"from": None, "to": ["A", "B"]}, {"from": "B", "to": "C"})
+    run = sim.start("flow")
+    for name in ("A", "B", "C"):
+        assert run.status.value == "running"
+        sim.advance(seconds=1000)
+        sim.succeed(name)
+    assert run.status.value == "succeeded"
+
+
+def test_q23_the_spellings_of_documentation_and_code_are_both_taken() -> None:
+    both = [
+        {"name": "A", "import": "m", "storage": "S", "storage_read_only": True},
+        {"name": "B", "import": "m", "storage": "S", "storage_readonly": True},
+        {"name": "C", "import": "m", "selective_run_function": {"function": "f", "import": "m"}},
+        {"name": "D", "import": "m", "selective_run_function": {"name": "f", "import": "m"}},
+    ]
+    written = flow({"from": None, "to": ["A", "B", "C"]}, tasks=both, failures={"nodes": "A", "fallback": "D"})
+    written |= {"storages": [{"name": "S", "import": "m", "configuration": 1}], "global": {"trace": True}}
+    loaded = load_mapping(written, builtins=BUILT_INS, environ={}).configuration
+    a, b, c, d = (loaded.tasks[NodeName(name)] for name in "ABCD")
+    assert a.storage_readonly
+    assert b.storage_readonly
+    assert c.selective_run_function == d.selective_run_function is not None
+    assert [fallback.targets for fallback in loaded.flows[FlowName("flow")].fallbacks] == [("D",)]
+    assert loaded.traces
+
+
+def test_q24_quotes_are_text_and_equal_names_do_not_collide() -> None:
+    quoted = """it's "); raise SystemExit('"""
+    condition = {"name": "fieldEqual", "args": {"key": "say", "value": quoted}}
+    written = flow(
+        {"from": None, "to": ["fieldEqual", "Store"]},
+        {"from": "fieldEqual", "to": "Store", "condition": condition},
+        tasks=[
+            {"name": "fieldEqual", "import": "one", "classname": "Same"},
+            {"name": "Store", "import": "two", "classname": "Same"},
+        ],
+    )
+    written["storages"] = [
+        {"name": name, "import": module, "classname": "Same", "configuration": {"password": quoted}}
+        for name, module in (("S", "three"), ("T", "four"))
+    ]
+    loaded = load_mapping(written, builtins=BUILT_INS, environ={}).configuration
+    assert {task.module for task in loaded.tasks.values()} == {"one", "two"}
+    assert [(storage.module, storage.configuration["password"]) for storage in loaded.storages.values()] == [
+        ("three", quoted),
+        ("four", quoted),
+    ]
+    sim = Simulation(loaded)
+    run = sim.start("flow")
+    sim.succeed("fieldEqual", result={"say": quoted})
+    assert [node.name for node in run.pending] == ["Store", "Store"]
+
+
+def test_q31_storages_are_readonly_or_readwrite_as_tasks_say() -> None:
+    written = flow(
+        {"from": None, "to": ["A", "B", "C"]},
+        tasks=[
+            {"name": "A", "import": "m", "storage": "S", "storage_readonly": True},
+            {"name": "B", "import": "m", "storage": "S"},
+            {"name": "C", "import": "m"},
+        ],
+    )
+    written["storages"] = [{"name": "S", "import": "m", "configuration": 1}]
+    config = ProcessConfig()
+    config.set_config_dict(written, written["flow-definitions"])
+    asked = {
+        name: (config.has_storage(name), config.has_readonly_storage(name), config.has_readwrite_storage(name))
+        for name in "ABC"
+    }
+    assert asked == {"A": (True, True, False), "B": (True, False, True), "C": (False, False, False)}
 
 
 def storage(name: str, cache: Cache | None = None) -> Storage:
@@ -125,3 +241,27 @@ def test_q34_conditions_of_failures_are_checked_when_they_are_loaded() -> None:
             builtins=BUILT_INS,
             environ={},
         )
+
+
+RULES = frozenset(range(4, 40))
+"""R1 to R3 are of polling."""
+MENDED = frozenset({*range(1, 13), 14, *range(16, 35), 36, 37})
+"""Of the list of quirks, those with something to show: 13 and 35 are none, and 15 is about names that caches are told."""
+
+
+def test_a_test_is_named_for_every_rule_and_every_quirk_that_is_mended() -> None:
+    """Named tests are functions with statements that can fail, not names in comments."""
+    named: set[str] = set()
+    for path in Path(__file__).parent.rglob("test_*.py"):
+        for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+            if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) and _asserts(node):
+                named.update(re.findall(r"(?<=_)[rq][0-9]+(?=_)", node.name))
+    assert sorted({f"r{number}" for number in RULES} - named) == []
+    assert sorted({f"q{number}" for number in MENDED} - named) == []
+
+
+def _asserts(function: ast.AST) -> bool:
+    return any(
+        isinstance(node, ast.Assert) or (isinstance(node, ast.Attribute) and node.attr in {"raises", "warns"})
+        for node in ast.walk(function)
+    )

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from asyncflow.dispatcher.definitions import Definitions
 from asyncflow.dispatcher.headway import how_far_json
 from asyncflow.dispatcher.outbox import Waiting
 from asyncflow.errors import AmbiguousRunError, RequestError, UnknownRunError
@@ -39,6 +40,7 @@ async def run_as_json(store: Store, results_of: Any, run_id: RunId) -> dict[str,
     view = view_of((entry.at, entry.facts) for entry in entries)
     ended = [node.id for node in view.nodes.values() if node.kind in _WITH_RESULTS and node.state == "succeeded"]
     run = run_json(view, await results_of(ended))
+    await Definitions(store).bring_up(run)
     for node in run["nodes"]:
         if node["kind"] == NodeKind.FLOW.value:
             node.update(await _child_as_json(store, results_of, RunId(node["id"])))

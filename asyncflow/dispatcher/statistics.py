@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections import Counter, OrderedDict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import anyio
 import anyio.to_thread
 
+from asyncflow.dispatcher.definitions import Definitions
 from asyncflow.model.history import RunView, instant, told_on
 from asyncflow.model.names import FlowName, Json, NodeName, RunId
+from asyncflow.model.outline import Moves
 from asyncflow.model.run_filter import RunFilter
 from asyncflow.model.spread import spread_json
 from asyncflow.ports import Entry, RunHeader, Store
@@ -40,6 +42,8 @@ class _Edge:
 class _Figures:
     """Of one run, or of many."""
 
+    version: str = ""
+    """Of the definition that the run followed last."""
     nodes: dict[NodeName, _Node] = field(default_factory=dict)
     edges: dict[int, _Edge] = field(default_factory=dict)
 
@@ -47,6 +51,7 @@ class _Figures:
 class Statistics:
     def __init__(self, store: Store) -> None:
         self._store = store
+        self._definitions = Definitions(store)
         self._kept: OrderedDict[tuple[RunId, float], _Figures] = OrderedDict()
         self._lock = anyio.Lock()
         """One journal at a time: readers that dispatching needs come in between."""
@@ -56,7 +61,8 @@ class Statistics:
         found = await self._store.headers(RunFilter(flow=flow, limit=2 * last))
         headers = [header for header in found if header.status.is_terminal][:last]
         figures = [await self._figures(header) for header in headers]
-        nodes, edges = _added(figures)
+        moves = {one.version: (await self._definitions.moves(flow, one.version))[1] for one in figures}
+        nodes, edges = _added(figures, moves)
         return {
             "flow": flow,
             "runs": len(headers),
@@ -85,9 +91,9 @@ class Statistics:
 
 def _reckoned(entries: Sequence[Entry]) -> _Figures:
     view: RunView | None = told_on(None, ((entry.at, entry.facts) for entry in entries))
-    figures = _Figures()
     if view is None:
-        return figures
+        return _Figures()
+    figures = _Figures(version=view.version)
     for node in view.nodes.values():
         found = figures.nodes.setdefault(node.name, _Node())
         found.states[node.state] += 1
@@ -101,7 +107,8 @@ def _reckoned(entries: Sequence[Entry]) -> _Figures:
     return figures
 
 
-def _added(figures: Iterable[_Figures]) -> tuple[dict[NodeName, _Node], dict[int, _Edge]]:
+def _added(figures: Iterable[_Figures], moves: Mapping[str, Moves]) -> tuple[dict[NodeName, _Node], dict[int, _Edge]]:
+    """Edges are counted where they stand in the definition that was served last."""
     nodes: dict[NodeName, _Node] = {}
     edges: dict[int, _Edge] = {}
     for one in figures:
@@ -111,7 +118,10 @@ def _added(figures: Iterable[_Figures]) -> tuple[dict[NodeName, _Node], dict[int
             sum_of_node.attempts += node.attempts
             sum_of_node.seconds += node.seconds
         for index, edge in one.edges.items():
-            sum_of_edge = edges.setdefault(index, _Edge())
+            now = moves[one.version].get(index, index)
+            if now is None:
+                continue
+            sum_of_edge = edges.setdefault(now, _Edge())
             sum_of_edge.fired += edge.fired
             sum_of_edge.not_fired += edge.not_fired
     return nodes, edges

@@ -10,6 +10,7 @@ from typing import Any, TypeVar
 import anyio
 import anyio.to_thread
 
+from asyncflow.dispatcher.definitions import Definitions
 from asyncflow.dispatcher.reader import ResultReader
 from asyncflow.dispatcher.reports import Live
 from asyncflow.errors import StorageError, UnknownNodeError, UnknownRunError
@@ -41,11 +42,13 @@ class Stories:
         self._reader = reader
         self._clock = clock
         self._live = live
+        self._definitions = Definitions(store)
         self._stories: OrderedDict[RunId, _Story] = OrderedDict()
 
     async def digest(self, run_id: RunId, most: int) -> dict[str, Json]:
         """A run of any size in few words, with the nodes of its sub-flows. Raises UnknownRunError, StoreError."""
         run: dict[str, Json] = await self._told(run_id, lambda view: digest_json(view, most, self._clock.now()))
+        await self._definitions.bring_up(run)
         for node in run["nodes"]:
             if node["kind"] == NodeKind.FLOW.value:
                 node.update(await self._child(RunId(node["id"]), most))

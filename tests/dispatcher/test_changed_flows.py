@@ -129,3 +129,19 @@ async def test_q7_what_has_changed_for_open_runs_is_said_at_the_start(caplog: py
             "Configure it again and restart, or cancel"
         )
     ]
+
+
+async def test_q7_what_a_run_did_by_an_older_definition_is_told_by_the_one_served_last() -> None:
+    store, bench = MemoryStore(), Bench()
+    broker = MemoryBroker({"q": bench, "later": bench})
+    async with serving(broker, store, written("-> A", "A -> B", "B -> C")) as client:
+        old = await (await client.start("main")).wait(timeout=5)
+    assert [(edge["index"], edge["fired"]) for edge in old.report["edges"]] == [(0, 1), (1, 1), (2, 1)]
+    async with serving(broker, store, written("A -> N", "B -> C", "-> A B")) as client:
+        told = (await client.run(old.run_id).status()).report
+        await (await client.start("main")).wait(timeout=5)
+        figures = await client.statistics("main")
+    assert [(edge["index"], edge["fired"]) for edge in told["edges"]] == [(1, 1)]
+    assert told["version"] != old.report["version"]
+    counted = {edge["index"]: edge["fired"] for edge in figures["edges"]}
+    assert counted == {0: 1, 1: 2, 2: 1}

@@ -12,7 +12,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from asyncflow.drawing import FORMATS, NodeState, Style, draw, draw_all, picture
+from asyncflow.drawing import FORMATS, NodeState, Style, draw, draw_all, picture, stylesheet
 from asyncflow.drawing import png as png_writer
 from asyncflow.errors import RequestError, UnknownFlowError
 from asyncflow.model.condition import Predicate
@@ -344,6 +344,18 @@ def test_png_is_twice_the_size_of_the_picture() -> None:
     assert image.startswith(b"\x89PNG\r\n\x1a\n")
     width, height = (int.from_bytes(image[start : start + 4], "big") for start in (16, 20))
     assert (width, height) == pytest.approx((2 * shown.width, 2 * shown.height), abs=2)
+
+
+def test_png_has_words_whatever_fonts_there_are(monkeypatch: pytest.MonkeyPatch) -> None:
+    pytest.importorskip("resvg_py", reason="the extra `png` is not installed")
+    written = (
+        '<svg xmlns="http://www.w3.org/2000/svg" width="60" height="20"><text y="15" font-family="{}">{}</text></svg>'
+    )
+    blank, word = (png_writer.png_of(written.format(stylesheet.FONT, text)) for text in ("", "word"))
+    assert word != blank
+    monkeypatch.setattr(png_writer, "_SANS_SERIFS", ("No Such Font",))
+    with pytest.raises(RequestError, match="PNG needs a font, and none of No Such Font is installed"):
+        png_writer.png_of("<svg/>")
 
 
 def test_png_without_its_library_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -99,7 +99,7 @@ def test_http_status_with_a_timeout_that_is_none_is_false(timeout: Json, web_ser
     assert http_status(host=web_server, path="/recipes/pie", status=200, timeout=timeout) is False
 
 
-def test_http_status_gives_up_on_a_server_that_stays_silent(silent_server: str) -> None:
+def test_q33_http_status_gives_up_on_a_server_that_stays_silent(silent_server: str) -> None:
     begun = time.monotonic()
     assert http_status(host=silent_server, path="/", status=200, timeout=0.1) is False
     assert time.monotonic() - begun < 2

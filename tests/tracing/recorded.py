@@ -44,6 +44,7 @@ DETAILS: Mapping[str, set[str]] = {
     "FALLBACK_COND_TRUE": FALLBACK,
     "FALLBACK_START": FALLBACK,
     "FLOW_END": FLOW_INFO,
+    "MIGRATION": FLOW_INFO | {"old_migration_version", "new_migration_version", "tainted"},
     "FLOW_FAILURE": FLOW_INFO | {"what", "will_retry"},
     "FLOW_RETRY": FLOW | {"node_args", "parent", "retried_count", "retry", "state", "countdown", "queue"},
     "DISPATCHER_FAILURE": FLOW_INFO | {"what"},

@@ -56,13 +56,15 @@ class Worker:
 
 
 @asynccontextmanager
-async def serving(declared: Mapping[str, Any], worker: Worker, recorder: Recorder | Tracer) -> AsyncIterator[Client]:
+async def serving(
+    declared: Mapping[str, Any], worker: Worker | None, recorder: Recorder | Tracer, store: MemoryStore | None = None
+) -> AsyncIterator[Client]:
     loaded = load_mapping(declared, builtins=BUILT_INS, environ={}).configuration
     dispatcher = Dispatcher(
         Surroundings(
             configuration=loaded,
-            broker=MemoryBroker({"q": worker}),
-            store=MemoryStore(),
+            broker=MemoryBroker({"q": worker} if worker is not None else {}),
+            store=MemoryStore() if store is None else store,
             codec=CeleryCodec(),
             results=None,  # type: ignore[arg-type]  # no task here has a storage
             clock=SystemClock(),
@@ -262,3 +264,19 @@ async def test_trace_functions_that_raise_or_hang_disturb_no_run() -> None:
     assert tracer.dropped["hanging"] == 15 - 3  # a run has three steps here
     release.set()
     assert tracer.finish(5)
+
+
+async def test_q30_a_migration_is_told_of_runs_whose_flow_has_changed_and_of_no_new_ones() -> None:
+    old = {"name": "f", "edges": [{"from": None, "to": "A"}, {"from": "A", "to": "B"}]}
+    new = {"name": "f", "edges": [{"from": "A", "to": "B"}, {"from": None, "to": ["A", "C"]}]}
+    store, found = MemoryStore(), Recorder()
+    async with serving(configuration(old), None, found, store) as client:
+        run_id = (await client.start("f")).id
+    assert found.of("MIGRATION") == []
+    async with serving(configuration(new), Worker(), found, store) as client:
+        await client.run(run_id).wait(timeout=5)
+        await (await client.start("f")).wait(timeout=5)
+    told = found.one("MIGRATION")
+    assert (told["dispatcher_id"], told["tainted"]) == (run_id, True)  # it had gone by an edge that is gone
+    assert told["old_migration_version"] != told["new_migration_version"]
+    assert {one["migration_version"] for one in found.of("FLOW_END")} == {told["new_migration_version"]}
