@@ -23,7 +23,7 @@ from asyncflow.errors import StoreError
 from asyncflow.model.names import TaskId
 
 MARK_DELAY = 0.05
-"""Seconds that "is published" may wait for a commit to travel with."""
+"""Seconds that "is published" may wait for a commit to travel with: waking the thread costs more than writing it."""
 MARKS_MOST = 1000
 RETRY_DELAY = 1.0
 """Seconds before marks that could not be written are tried without a commit."""
@@ -40,6 +40,8 @@ Mark: TypeAlias = tuple[float, TaskId]
 class _Write:
     change: Change[Any]
     done: asyncio.Future[Any]
+    marks: Sequence[Mark]
+    """What was marked before."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +74,12 @@ class Writer:
         self._path = path
         self._loop = asyncio.get_running_loop()
         self._orders: queue.SimpleQueue[_Order] = queue.SimpleQueue()
+        self._noted: list[Mark] = []
+        """The event loop's: not yet handed to the thread."""
+        self._hand_over_at = 0.0
+        self._timer: asyncio.TimerHandle | None = None
         self._marks: list[Mark] = []
+        """The thread's: not yet written."""
         self._flush_at = 0.0
         self._checkpointed = 0
         # A daemon, so that a process whose event loop has died can end; a commit is whole or not there anyway.
@@ -84,14 +91,39 @@ class Writer:
     def write(self, change: Change[_Answer]) -> asyncio.Future[_Answer]:
         """A future that is done when the change, and what was marked before it, is durable."""
         done: asyncio.Future[_Answer] = self._loop.create_future()
-        self._orders.put(_Write(change, done))
+        self._orders.put(_Write(change, done, self._take_noted()))
         return done
 
     def mark(self, marks: Sequence[Mark]) -> None:
-        self._orders.put(marks)
+        """To be written with the next change, or soon without one."""
+        if not self._noted:
+            self._hand_over_at = self._loop.time() + MARK_DELAY
+            if self._timer is None:
+                self._timer = self._loop.call_at(self._hand_over_at, self._look_at_noted)
+        self._noted.extend(marks)
+        if len(self._noted) >= MARKS_MOST:
+            self._hand_over()
+
+    def _look_at_noted(self) -> None:
+        """One timer at a time: what it was set for has gone with a change meanwhile, mostly."""
+        self._timer = None
+        if not self._noted:
+            return
+        if self._loop.time() >= self._hand_over_at:
+            self._hand_over()
+        else:
+            self._timer = self._loop.call_at(self._hand_over_at, self._look_at_noted)
+
+    def _hand_over(self) -> None:
+        self._orders.put(self._take_noted())
+
+    def _take_noted(self) -> Sequence[Mark]:
+        noted, self._noted = self._noted, []
+        return noted
 
     def stop(self) -> None:
-        """Write what waits and end the thread; blocks until then."""
+        """Write what waits and end the thread; blocks until then. Nothing may be marked any more."""
+        self._hand_over()
         self._orders.put(_Stop())
         self._thread.join()
 
@@ -119,15 +151,14 @@ class Writer:
         match order:
             case _Write():
                 group.writes.append(order)
+                self._marks.extend(order.marks)
             case _Stop():
                 group.stop = True
             case _:
-                if not self._marks:
-                    self._flush_at = time.monotonic() + MARK_DELAY
                 self._marks.extend(order)
 
     def _marks_are_due(self) -> bool:
-        return bool(self._marks) and (len(self._marks) >= MARKS_MOST or time.monotonic() >= self._flush_at)
+        return bool(self._marks) and time.monotonic() >= self._flush_at
 
     def _write_group(self, writes: list[_Write]) -> list[_Outcome]:
         done = self._transaction(writes)
