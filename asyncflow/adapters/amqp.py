@@ -103,6 +103,7 @@ class AmqpBroker:
         # Without the exception: the group would wrap it in an ExceptionGroup on its way out.
         await self._tasks.__aexit__(None, None, None)
         self._publisher.detach()
+        self._inbox.flush()
         self._inbox.detach()
         await self._publishing.close()
         await self._consuming.close()

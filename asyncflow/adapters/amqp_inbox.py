@@ -16,6 +16,10 @@ from asyncflow.adapters.amqp_frames import BODY, DELIVER, HEADER, METHOD, ack_fr
 from asyncflow.adapters.amqp_lanes import LaneConnection
 from asyncflow.ports import Delivery
 
+_ACK_DELAY = 0.01
+"""Seconds that an acknowledgement may wait for others: for each one a quorum queue writes to its disk."""
+_ACKS_MOST = 200
+
 
 @dataclass(slots=True, eq=False)
 class _Generation:
@@ -26,6 +30,9 @@ class _Generation:
     broken: Broken
     unacknowledged: dict[int, None] = field(default_factory=dict)
     """In the order of their arrival."""
+    settled: list[int] = field(default_factory=list)
+    """To be acknowledged with the next write."""
+    timer: asyncio.TimerHandle | None = None
 
     def acknowledge(self, number: int, *, multiple: bool = False) -> None:
         self.connection.write(ack_frame(number, self.channel, multiple=multiple))
@@ -110,7 +117,14 @@ class Inbox:
         connection.add_lane(raw.number, _Assembly(generation, self._arrive).take)
         await raw.basic_consume(queue, _never, no_ack=self._prefetch is None, arguments=self._arguments)
 
+    def flush(self) -> None:
+        """Acknowledge now what waits for that."""
+        if self._generation is not None:
+            _write_acknowledgements(self._generation)
+
     def detach(self) -> None:
+        if self._generation is not None and self._generation.timer is not None:
+            self._generation.timer.cancel()
         self._generation = None
         if self._prefetch is not None:
             self._arrived.clear()
@@ -130,16 +144,18 @@ class Inbox:
             return
         unacknowledged = generation.unacknowledged
         # Who is not in there any more has been acknowledged; a second time would close the channel.
-        numbers = [
+        generation.settled += [
             delivery.tag.number
             for delivery in deliveries
             if isinstance(delivery.tag, _Tag) and delivery.tag.generation is generation
             if unacknowledged.pop(delivery.tag.number, delivery) is None
         ]
-        try:
-            _acknowledge(generation, numbers)
-        except ConnectionError:
-            generation.broken()  # so that the broker delivers them again
+        if len(generation.settled) >= _ACKS_MOST:
+            _write_acknowledgements(generation)
+        elif generation.settled and generation.timer is None:
+            # Together, and behind what follows from them: publishing that is more urgent.
+            loop = asyncio.get_running_loop()
+            generation.timer = loop.call_later(_ACK_DELAY, _write_acknowledgements, generation)
 
     def _arrive(self, delivery: Delivery, tag: _Tag) -> None:
         if tag.generation is not self._generation:
@@ -152,6 +168,17 @@ class Inbox:
 
 async def _never(message: DeliveredMessage) -> None:
     """What aiormq would call with a message, if it got to see one."""
+
+
+def _write_acknowledgements(generation: _Generation) -> None:
+    if generation.timer is not None:
+        generation.timer.cancel()
+        generation.timer = None
+    numbers, generation.settled = generation.settled, []
+    try:
+        _acknowledge(generation, numbers)
+    except ConnectionError:
+        generation.broken()  # so that the broker delivers them again
 
 
 def _acknowledge(generation: _Generation, numbers: Sequence[int]) -> None:
