@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Iterator
+from functools import lru_cache
 
 from asyncflow.adapters import amqp_properties
 from asyncflow.adapters.amqp_properties import short
@@ -27,15 +28,12 @@ _ACK_FRAME = struct.Struct(">BHIIQBB")
 
 def publish_frames(message: Message, channel: int, frame_max: int, message_id: str = "") -> bytes:
     """A mandatory publish of a message. Raises ValueError, TypeError or struct.error for what AMQP cannot say."""
-    method = b"".join((_METHOD.pack(PUBLISH), b"\0\0", short(message.exchange), short(message.routing_key), b"\1"))
     header = amqp_properties.write(message, message_id)
     most = frame_max - OVERHEAD
     if len(header) > most:
         raise ValueError(f"the headers take {len(header)} bytes, and a frame at most {most}")
     parts = [
-        FRAME_HEAD.pack(METHOD, channel, len(method)),
-        method,
-        FRAME_END,
+        _method_frame(message.exchange, message.routing_key, channel),
         FRAME_HEAD.pack(HEADER, channel, len(header)),
         header,
         FRAME_END,
@@ -44,6 +42,12 @@ def publish_frames(message: Message, channel: int, frame_max: int, message_id: s
         part = message.body[start : start + most]
         parts += (FRAME_HEAD.pack(BODY, channel, len(part)), part, FRAME_END)
     return b"".join(parts)
+
+
+@lru_cache(maxsize=1024)
+def _method_frame(exchange: str, routing_key: str, channel: int) -> bytes:
+    method = b"".join((_METHOD.pack(PUBLISH), b"\0\0", short(exchange), short(routing_key), b"\1"))
+    return FRAME_HEAD.pack(METHOD, channel, len(method)) + method + FRAME_END
 
 
 def ack_frame(tag: int, channel: int, *, multiple: bool) -> bytes:

@@ -16,15 +16,14 @@ from pamqp import encode as pamqp_encode
 from pamqp.header import ContentHeader
 
 from asyncflow.model.names import Json
-from asyncflow.ports import Message
+from asyncflow.ports import CommonHeaders, Headers, Message
 
 _START = struct.Struct(">HHQH")
 _LENGTH = struct.Struct(">I")
 _INT32 = struct.Struct(">i")
 _DOUBLE = struct.Struct(">d")
+_TEXT = struct.Struct(">BI")
 
-_MUCH_THE_SAME = 64
-"""Characters of a text that is worth remembering: names are, ids and what tasks are given mostly not."""
 _FEW_VALUES = frozenset({bool, int, type(None)})
 
 _ALWAYS = 1 << 15 | 1 << 14 | 1 << 13 | 1 << 12 | 1 << 11
@@ -63,8 +62,8 @@ def write(message: Message, message_id: str = "") -> bytes:
     return b"".join(
         (
             _START.pack(60, 0, len(message.body), flags),
-            short(message.content_type),
-            short(message.content_encoding),
+            _name(message.content_type),
+            _name(message.content_encoding),
             _table(message.headers),
             b"\2" if message.persistent else b"\1",
             message.priority.to_bytes(1, "big"),
@@ -78,6 +77,10 @@ def short(text: str) -> bytes:
     if len(raw) > 255:
         raise ValueError(f"a short string has {len(raw)} bytes, and at most 255")
     return bytes((len(raw),)) + raw
+
+
+_name = lru_cache(maxsize=4096)(short)
+"""Of what most messages have in common, such as the names of headers."""
 
 
 def body_size(header: bytes) -> int:
@@ -96,20 +99,36 @@ def read(header: bytes) -> Properties:
 
 
 def _table(members: Mapping[str, Any]) -> bytes:
-    inside = b"".join([_member(name, value) for name, value in members.items()])
+    inside = _members(members) if type(members) is not Headers else _members_of(members)
     return _LENGTH.pack(len(inside)) + inside
 
 
-def _member(name: str, value: Any) -> bytes:
-    kind = type(value)
-    if (kind is str and len(value) <= _MUCH_THE_SAME) or kind in _FEW_VALUES:
-        return _remembered(name, kind, value)  # type: ignore[arg-type]  # a class is hashable
-    return short(name) + _value(value)
+def _members_of(headers: Headers) -> bytes:
+    return _written_once(headers.common) + _members(headers.own)
+
+
+@lru_cache(maxsize=1024)
+def _written_once(common: CommonHeaders) -> bytes:
+    return _members(common.members)
+
+
+def _members(members: Mapping[str, Any]) -> bytes:
+    parts: list[bytes] = []
+    for name, value in members.items():
+        kind = type(value)
+        if kind is str:
+            raw = value.encode()
+            parts += (_name(name), _TEXT.pack(ord("S"), len(raw)), raw)
+        elif kind in _FEW_VALUES:
+            parts.append(_remembered(name, kind, value))  # type: ignore[arg-type]  # a class is hashable
+        else:
+            parts += (_name(name), _value(value))
+    return b"".join(parts)
 
 
 @lru_cache(maxsize=4096)
 def _remembered(name: str, kind: type, value: Any) -> bytes:
-    """Most headers of most messages are those of the messages before. By type too, for 1 == True."""
+    """By type too, for 1 == True."""
     return short(name) + _value(value)
 
 

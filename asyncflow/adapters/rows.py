@@ -5,6 +5,7 @@ from __future__ import annotations
 import string
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field, fields
+from functools import lru_cache
 from typing import Any, TypeAlias
 
 from asyncflow.model import journal, jsontext
@@ -13,7 +14,7 @@ from asyncflow.model.outline import Outline
 from asyncflow.model.run import ParentNode, Status, TaskError
 from asyncflow.model.run_filter import RunFilter
 from asyncflow.model.tally import Tally
-from asyncflow.ports import Attempt, Batch, Message, RunHeader
+from asyncflow.ports import Attempt, Batch, CommonHeaders, Headers, Message, RunHeader
 
 Row: TypeAlias = tuple[Any, ...]
 
@@ -30,9 +31,7 @@ _FOLD = {ord(letter): letter.lower() for letter in string.ascii_uppercase}
 _BEYOND_EVERY_ID = "\U0010ffff"
 
 _DEFAULTS = tuple(
-    (one.name, {} if one.name == "headers" else one.default)
-    for one in fields(Message)
-    if one.name not in ("routing_key", "body")
+    (one.name, one.default) for one in fields(Message) if one.name not in ("routing_key", "body", "headers")
 )
 
 
@@ -182,13 +181,36 @@ def _of_attempt(attempt: Attempt) -> Row:
         attempt.task,
         attempt.due,
         0.0 if attempt.published else None,
-        jsontext.dumps(envelope(attempt.message)),
+        _written_envelope(attempt.message),
         attempt.message.body,
     )
 
 
+def _written_envelope(message: Message) -> bytes:
+    """As `envelope` says, in JSON; headers that many messages have in common are written once for all of them."""
+    headers = message.headers
+    if type(headers) is Headers and headers.own and headers.common.members:
+        own, rest = jsontext.dumps(headers.own), jsontext.dumps(_without_headers(message))
+        common = _written_once(headers.common)
+        if own.startswith(b"{") and rest.startswith(b"{") and common.startswith(b"{"):  # plain JSON, all of it
+            return b'%b,"headers":%b,%b}' % (rest[:-1], own[:-1], common[1:])
+    return jsontext.dumps(envelope(message))
+
+
+@lru_cache(maxsize=1024)
+def _written_once(common: CommonHeaders) -> bytes:
+    return jsontext.dumps(common.members)
+
+
 def envelope(message: Message) -> dict[str, Json]:
     """A message without its body and without what has its default: most fields of most messages."""
+    envelope = _without_headers(message)
+    if message.headers:
+        envelope["headers"] = message.headers
+    return envelope
+
+
+def _without_headers(message: Message) -> dict[str, Json]:
     envelope: dict[str, Json] = {"routing_key": message.routing_key}
     for name, default in _DEFAULTS:
         value = getattr(message, name)

@@ -3,7 +3,7 @@
 Every method raises only the errors named in its docstring; adapters translate what their libraries raise.
 """
 
-from asyncflow.ports.broker import Broker, Delivery, Message, Published
+from asyncflow.ports.broker import Broker, CommonHeaders, Delivery, Headers, Message, Published
 from asyncflow.ports.clock import Clock
 from asyncflow.ports.codec import Codec, Completion, Progress
 from asyncflow.ports.leases import Lease, Leases
@@ -28,9 +28,11 @@ __all__ = [
     "Broker",
     "Clock",
     "Codec",
+    "CommonHeaders",
     "Completion",
     "Delivery",
     "Entry",
+    "Headers",
     "Lease",
     "Leases",
     "Line",

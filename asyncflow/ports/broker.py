@@ -10,6 +10,28 @@ from typing import Protocol
 from asyncflow.model.names import Json
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class CommonHeaders:
+    """Headers that many messages have in common. Compared as the object that it is: adapters write it once."""
+
+    members: Mapping[str, Json]
+
+
+class Headers(dict[str, Json]):
+    """All headers of one of many messages alike: the common ones, and `own`, which has none of those names.
+
+    Nobody changes them; what is added to is a plain copy.
+    """
+
+    __slots__ = ("common", "own")
+
+    def __init__(self, common: CommonHeaders, own: Mapping[str, Json]) -> None:
+        super().__init__(common.members)
+        self.update(own)
+        self.common = common
+        self.own = own
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Message:
     """An AMQP message on its way out. An empty exchange and a queue's name reach that queue."""

@@ -14,7 +14,7 @@ from asyncflow.model import jsontext
 from asyncflow.model.commands import PublishTask
 from asyncflow.model.flow import Task
 from asyncflow.model.names import Json
-from asyncflow.ports import Message
+from asyncflow.ports import CommonHeaders, Headers, Message
 from asyncflow_celery.control import RUN_STAMP
 from asyncflow_celery.envelope import short_repr
 
@@ -23,6 +23,9 @@ PLACE = "asyncflow-task-id-goes-here"
 
 _PLAIN = re.compile(r"[A-Za-z0-9._-]{1,200}")
 """Ids that are the same in JSON and in headers, and not too long for either."""
+
+_OWN = frozenset({"id", "root_id", "parent_id", "argsrepr", "kwargsrepr", "stamps"})
+"""The headers that each message has for itself."""
 
 _SHALLOW = 100
 """Brackets that cannot nest too deep, however they stand."""
@@ -44,8 +47,21 @@ class Template:
     task: Task
     address: Address
     model: Message
+    common: CommonHeaders
     embed: tuple[bytes, ...]
     largest: int
+
+    @staticmethod
+    def of(task: Task, address: Address, model: Message, embed: Sequence[bytes], largest: int) -> Template:
+        common = {name: value for name, value in model.headers.items() if name not in _OWN}
+        return Template(
+            task=task,
+            address=address,
+            model=model,
+            common=CommonHeaders(common),
+            embed=tuple(embed),
+            largest=largest,
+        )
 
     def filled(self, command: PublishTask, args: Sequence[Json], kwargs: Mapping[str, Json]) -> Message | None:
         """The message for another attempt, or None: it must be built and checked the long way."""
@@ -58,8 +74,7 @@ class Template:
         body = b"[%b,%b]" % (call, id.encode().join(self.embed))
         if len(body) > self.largest:
             return None
-        headers = {
-            **self.model.headers,
+        own: dict[str, Json] = {
             "id": id,
             "root_id": root_id,
             "parent_id": run_id,
@@ -72,7 +87,7 @@ class Template:
             routing_key=model.routing_key,
             body=body,
             exchange=model.exchange,
-            headers=headers,
+            headers=Headers(self.common, own),
             correlation_id=id,
             reply_to=model.reply_to,
             priority=model.priority,

@@ -103,8 +103,8 @@ class CeleryCodec:
             return  # a name of ours holds the very text that stands for the id
         if len(self._templates) >= _MOST_TEMPLATES:
             self._templates.clear()
-        self._templates[command.flow, command.task.name] = Template(
-            task=command.task, address=address, model=message, embed=tuple(embed), largest=self._largest
+        self._templates[command.flow, command.task.name] = Template.of(
+            command.task, address, message, embed, self._largest
         )
 
     def decode_completion(self, delivery: Delivery) -> Completion:
