@@ -6,6 +6,7 @@ import os
 import signal
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
+from importlib.util import find_spec
 from typing import TypeVar
 
 import anyio
@@ -37,9 +38,10 @@ def settings_with_broker(where: Where, what: str, instead: str) -> Settings:
     return settings
 
 
-def in_loop(main: Callable[[], Awaitable[T]]) -> T:
-    """Run a command's asynchronous part."""
-    return anyio.run(main, backend="asyncio")
+def in_loop(main: Callable[[], Awaitable[T]], *, lasting: bool = False) -> T:
+    """Run a command's asynchronous part. One that lasts gets uvloop where that is installed (the extra `speed`)."""
+    options = {"use_uvloop": lasting and find_spec("uvloop") is not None}
+    return anyio.run(main, backend="asyncio", backend_options=options)
 
 
 @contextmanager

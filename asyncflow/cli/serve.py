@@ -22,7 +22,7 @@ def serve(where: Where, site: Site, reporting: Reporting, log_format: str, outpu
     settings = settings_with_broker(where, "serve", "`asyncflow run` needs none")
     settings = replace(settings, metrics_port=site.metrics_port, keep=site.keep, **reporting.given)
     with daemon_logs(log_format, output):
-        in_loop(lambda: app.serve(settings, http=_http(site) if site.http else None))
+        in_loop(lambda: app.serve(settings, http=_http(site) if site.http else None), lasting=True)
     return Exit.OK
 
 
