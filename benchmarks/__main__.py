@@ -1,4 +1,4 @@
-"""python -m benchmarks [NAMES...] [--rounds 5]: measure, print one table, and keep the raw figures as JSON."""
+"""python -m benchmarks [NAMES...] [--rounds 5]: measure, print one table, keep the raw figures, and quote them."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ from dataclasses import asdict
 from pathlib import Path
 
 from benchmarks import alone, canvas, daemon_at_rest, growth, null_worker, selinon_chain
+from benchmarks.document import DOCUMENT, RESULTS, rewritten
 from benchmarks.measured import Figure, table
 from benchmarks.parts import ROOT, Bench
 from tests.servers import private_folder
@@ -33,15 +34,18 @@ MEASURES: dict[str, Callable[[Bench], list[Figure]]] = {
     "help": alone.measure_help,
     "idle": daemon_at_rest.measure_idle,
 }
-PACKAGES = ("asyncflow-dispatcher", "celery", "kombu", "aio-pika", "aiormq", "orjson", "redis")
-RESULTS = ROOT / "benchmarks" / "results"
+PACKAGES = ("asyncflow-dispatcher", "celery", "kombu", "aio-pika", "aiormq", "orjson", "redis", "uvloop")
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
     parser.add_argument("names", nargs="*", metavar="NAME", help=f"some of: {', '.join(MEASURES)}")
     parser.add_argument("--rounds", type=int, default=5, help="of each measurement; baseline and asyncflow take turns")
-    parser.add_argument("--keep", action="store_true", help="write benchmarks/results/ also for a part of the table")
+    parser.add_argument(
+        "--keep",
+        action="store_true",
+        help="write benchmarks/results/ and docs/performance.md also for a part of the table",
+    )
     wanted = parser.parse_args()
     if unknown := set(wanted.names) - set(MEASURES):
         parser.error(f"no measurement is called {', '.join(sorted(unknown))}; there are {', '.join(MEASURES)}")
@@ -54,7 +58,9 @@ def main() -> None:
         figures += found
     print(table(figures))
     if wanted.keep or not wanted.names:
-        print(f"\nraw figures: {write(figures).relative_to(ROOT)}")
+        file = write(figures)
+        DOCUMENT.write_text(rewritten(DOCUMENT.read_text(), file))
+        print(f"\nraw figures: {file.relative_to(ROOT)}, quoted in {DOCUMENT.relative_to(ROOT)}")
 
 
 def write(figures: Sequence[Figure]) -> Path:
@@ -66,6 +72,8 @@ def write(figures: Sequence[Figure]) -> Path:
         "figures": [asdict(one) | {"median": one.median, "reached": one.is_reached} for one in figures],
     }
     RESULTS.mkdir(exist_ok=True)
+    for superseded in RESULTS.glob("*.json"):
+        superseded.unlink()
     file = RESULTS / f"{now:%Y-%m-%dT%H%M%S}.json"
     file.write_text(json.dumps(document, indent=1) + "\n")
     return file

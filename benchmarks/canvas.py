@@ -12,19 +12,22 @@ from celery import Celery, chain, chord, group
 
 from asyncflow.client import Client, connect
 from benchmarks.measured import Figure, ratios
-from benchmarks.parts import DURABLE, IN_MEMORY, KNOWS_WORKERS, Bench, alternating, chain_of, daemon
+from benchmarks.parts import CLASSIC, DURABLE, IN_MEMORY, KNOWS_WORKERS, Bench, alternating, chain_of, daemon
 
 HOPS = 40
 WIDTH = 500
 APP = "benchmarks.tasks"
+Run = Callable[[str], None]
+"""Runs a flow to its end."""
 
 
 def measure_chain(bench: Bench) -> list[Figure]:
-    with both(bench, chain_of(HOPS), concurrency=1) as (celery, durable, in_memory):
-        theirs, ours, light = alternating(
+    with both(bench, chain_of(HOPS), concurrency=1) as (celery, durable, classic, in_memory):
+        theirs, ours, unreplicated, light = alternating(
             bench.rounds,
             lambda: 1000 * timed(lambda: chain_on(celery)) / HOPS,
             lambda: 1000 * timed(lambda: durable("chain")) / HOPS,
+            lambda: 1000 * timed(lambda: classic("chain")) / HOPS,
             lambda: 1000 * timed(lambda: in_memory("chain")) / HOPS,
         )
     return [
@@ -33,7 +36,12 @@ def measure_chain(bench: Bench) -> list[Figure]:
             bar="<= 1.0",
             most=1.0,
             samples=ratios(ours, theirs),
-            beside={"ours ms/hop": ours, "memory store": light, "Celery, Redis backend": theirs},
+            beside={
+                "ours ms/hop": ours,
+                "with a classic queue": unreplicated,
+                "memory store": light,
+                "Celery, Redis backend": theirs,
+            },
         )
     ]
 
@@ -50,7 +58,7 @@ def measure_fan(bench: Bench) -> list[Figure]:
             {"name": "fan", "edges": [{"from": [], "to": "each"}, {"from": "each", "to": "Join"}]},
         ],
     }
-    with both(bench, flows, concurrency=2) as (celery, durable, in_memory):
+    with both(bench, flows, concurrency=2) as (celery, durable, _, in_memory):
         theirs, ours, light = alternating(
             bench.rounds,
             lambda: (WIDTH + 1) / timed(lambda: chord_on(celery)),
@@ -86,10 +94,8 @@ def timed(call: Callable[[], object]) -> float:
 
 
 @contextmanager
-def both(
-    bench: Bench, flows: dict[str, Any], *, concurrency: int
-) -> Iterator[tuple[Celery, Callable[[str], None], Callable[[str], None]]]:
-    """Celery's app on its own worker; and two ways to run a flow on another worker, durable and not."""
+def both(bench: Bench, flows: dict[str, Any], *, concurrency: int) -> Iterator[tuple[Celery, Run, Run, Run]]:
+    """Celery's app on its own worker; and ways to run a flow on another worker: durable, on a classic queue, and not."""
     theirs, ours = bench.vhost(), bench.vhost()
     file = bench.write_flows(flows)
     celery = Celery("bench", broker=theirs, backend=bench.redis.url())
@@ -97,14 +103,16 @@ def both(
         bench.worker(APP, theirs, bench.redis.url(), concurrency=concurrency),
         bench.worker(APP, ours, "rpc://", concurrency=concurrency),
         daemon(bench, file, ours, until=KNOWS_WORKERS),
+        daemon(bench, file, ours, store=CLASSIC, until=KNOWS_WORKERS),
         daemon(bench, file, ours, store=IN_MEMORY, until=KNOWS_WORKERS),
         runner(ours, DURABLE) as durable,
+        runner(ours, CLASSIC) as classic,
         runner(ours, IN_MEMORY) as in_memory,
     ):
-        for warm in (durable, in_memory):
+        for warm in (durable, classic, in_memory):
             warm(flows["flow-definitions"][-1]["name"])
         celery.signature("benchmarks.tasks.nothing").apply_async().get(timeout=60)
-        yield celery, durable, in_memory
+        yield celery, durable, classic, in_memory
 
 
 @contextmanager

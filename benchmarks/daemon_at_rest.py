@@ -6,6 +6,7 @@ import threading
 import time
 import uuid
 from collections.abc import Callable
+from contextlib import suppress
 
 from pamqp import commands
 
@@ -16,7 +17,7 @@ from asyncflow.model.requests import REQUEST_TYPE, StartRun, encode_request
 from asyncflow.ports import Message
 from benchmarks.echo import correlation_of
 from benchmarks.measured import Figure, quantile, ratios
-from benchmarks.parts import DURABLE, IN_MEMORY, Bench, chain_of, cpu_seconds, daemon
+from benchmarks.parts import CLASSIC, DURABLE, IN_MEMORY, Bench, chain_of, cpu_seconds, daemon
 from benchmarks.wire import CHANNEL, FRAME_MAX, Wire
 
 QUEUE = "first"
@@ -31,30 +32,34 @@ def measure_latency(bench: Bench) -> list[Figure]:
     publisher.declare("raw")
     publisher.call(commands.Confirm.Select())
     ours: list[list[float]] = []
+    unreplicated: list[list[float]] = []
     light: list[list[float]] = []
     raw: list[list[float]] = []
     file = bench.write_flows(chain_of(1, queue=QUEUE))
     with (
         daemon(bench, file, broker),
+        daemon(bench, file, broker, store=CLASSIC),
         daemon(bench, file, broker, store=IN_MEMORY),
     ):
         for _ in range(bench.rounds):
             raw.append(_latencies(publisher, arrivals, _raw))
             ours.append(_latencies(publisher, arrivals, lambda: _start(DURABLE)))
+            unreplicated.append(_latencies(publisher, arrivals, lambda: _start(CLASSIC)))
             light.append(_latencies(publisher, arrivals, lambda: _start(IN_MEMORY)))
     return [
-        _figure(share, bar, (ours, light, raw), name) for share, bar, name in ((0.5, 3.0, "p50"), (0.99, 10.0, "p99"))
+        _figure(share, bar, (ours, unreplicated, light, raw), name)
+        for share, bar, name in ((0.5, 3.0, "p50"), (0.99, 10.0, "p99"))
     ]
 
 
 def _figure(share: float, bar: float, rounds: tuple[list[list[float]], ...], name: str) -> Figure:
-    ours, light, raw = ([1000 * quantile(one, share) for one in each] for each in rounds)
+    ours, unreplicated, light, raw = ([1000 * quantile(one, share) for one in each] for each in rounds)
     return Figure(
         name=f"start to first task delivered, idle dispatcher, {name} / raw publish to deliver, {name}",
         bar=f"<= {bar:g}x",
         most=bar,
         samples=ratios(ours, raw),
-        beside={"ours ms": ours, "memory store": light, "raw ms": raw},
+        beside={"ours ms": ours, "with a classic queue": unreplicated, "memory store": light, "raw ms": raw},
         note="from the client's socket to the worker's",
     )
 
@@ -76,10 +81,11 @@ class Arrivals:
         return self._at
 
     def _listen(self) -> None:
-        for batch in self._wire.deliveries():
-            self._at = time.perf_counter()
-            correlation_of(batch[0][0])
-            self._came.set()
+        with suppress(ConnectionError):  # the broker ends first
+            for batch in self._wire.deliveries():
+                self._at = time.perf_counter()
+                correlation_of(batch[0][0])
+                self._came.set()
 
 
 def _latencies(publisher: Wire, arrivals: Arrivals, make: Callable[[], bytes]) -> list[float]:

@@ -15,11 +15,15 @@ from typing import Any
 
 import yaml
 
+from asyncflow.adapters.amqp_topology import Topology
+from benchmarks.wire import Wire
 from tests.servers import CeleryWorker, RabbitServer, RedisServer, wait_until
 
 ROOT = Path(__file__).parents[1]
 DURABLE, IN_MEMORY = "durable", "memory"
 """The SQLite store with a sync for each commit, which is the default; and the one that forgets all when it ends."""
+CLASSIC = "classic"
+"""The durable one again, with a classic queue for reports and requests where a quorum queue is the default."""
 KNOWS_WORKERS = b"reply over rpc"
 """What a daemon says when it has found out how its workers report."""
 
@@ -70,11 +74,13 @@ def daemon(
 ) -> Iterator[int]:
     """`asyncflow serve` in its own process; gives its pid when its log says `until`. Its namespace is the store's name."""
     folder = bench.new_folder("daemon")
+    if store == CLASSIC:
+        declare_classic(broker, Topology(namespace=store).queue)
     log = folder / "serve.log"
     environ = {
         **os.environ,
         "ASYNCFLOW_BROKER_URL": broker,
-        "ASYNCFLOW_STORE_URL": f"sqlite:///{folder / 'asyncflow.db'}" if store == DURABLE else "memory:",
+        "ASYNCFLOW_STORE_URL": "memory:" if store == IN_MEMORY else f"sqlite:///{folder / 'asyncflow.db'}",
         "ASYNCFLOW_NAMESPACE": store,
     }
     with log.open("wb") as out:
@@ -88,6 +94,13 @@ def daemon(
     finally:
         serving.terminate()
         serving.wait(20)
+
+
+def declare_classic(broker: str, queue: str) -> None:
+    """A dispatcher takes its queue as it finds it."""
+    wire = Wire(broker)
+    wire.declare(queue)
+    wire.close()
 
 
 @contextmanager
