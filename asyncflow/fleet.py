@@ -13,7 +13,7 @@ from types import TracebackType
 from typing import Protocol, Self
 
 from asyncflow.model.names import Json, TaskId
-from asyncflow.ports import Delivery, Message
+from asyncflow.ports import Completion, Delivery, Message
 
 
 class Sign(Enum):
@@ -38,6 +38,8 @@ class WorkerReport:
     """Seconds between this worker's heartbeats."""
     sent_at: float | None = None
     """By the worker's clock."""
+    completion: Completion | None = None
+    """How the attempt has ended, where the worker tells."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,6 +63,9 @@ class FleetCodec(Protocol):
 
     def encode_control(self, method: str, arguments: Mapping[str, Json], *, reply_to: str, ticket: str) -> Message:
         """The broadcast of a question."""
+
+    def encode_order(self, method: str, workers: Collection[str]) -> Message:
+        """What these workers, and no others, are to do; they answer nothing."""
 
     def decode_answer(self, delivery: Delivery) -> tuple[str, Mapping[str, Json]]:
         """The ticket of the question, and the answers by worker. Raises EnvelopeError."""
@@ -96,6 +101,9 @@ class Workers(Protocol):
 
         Raises BrokerError.
         """
+
+    async def order(self, method: str, workers: Collection[str]) -> None:
+        """Tell these workers to do something, and wait for no answer. Raises BrokerError."""
 
     async def queue(self, name: str) -> QueueState | None:
         """A queue as it is now; None where there is none of that name. Raises BrokerError."""

@@ -281,6 +281,7 @@ class CeleryWorker(Server):
         path: Sequence[Path] = (),
         environ: Mapping[str, str] | None = None,
         python: str = sys.executable,
+        pool: str = "prefork",
     ) -> None:
         self.name = f"worker-{secrets.token_hex(4)}"
         super().__init__(folder)
@@ -288,6 +289,7 @@ class CeleryWorker(Server):
         self._environ = {**os.environ, "PYTHONPATH": where, "PYTHONDONTWRITEBYTECODE": "1", **(environ or {})}
         self._command = [python, "-m", "celery", "-A", app, "-b", broker, "--result-backend", backend, "worker"]
         self._command += ["-n", self.hostname, "-Q", ",".join(queues), "-c", str(concurrency), "-l", "INFO"]
+        self._command += ["-P", pool]
 
     @property
     def hostname(self) -> str:

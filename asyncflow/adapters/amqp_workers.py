@@ -120,6 +120,11 @@ class AmqpWorkers:
         finally:
             del self._questions[ticket]
 
+    async def order(self, method: str, workers: Collection[str]) -> None:
+        [outcome] = await self._publisher.publish([self._codec.encode_order(method, workers)])
+        if outcome is Published.UNKNOWN:
+            raise BrokerError(f"the AMQP broker at {self._address} was lost while workers were told")
+
     async def queue(self, name: str) -> QueueState | None:
         """One that is another connection's own cannot be looked into, and counts as empty with one consumer."""
         connection = self._connection

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 
+from asyncflow.app.settings import Settings
 from asyncflow.errors import RequestError
 from asyncflow.fleet import ResultBackend
 from asyncflow_celery.channels import Channels, Wish
@@ -26,10 +27,13 @@ def open_backend(url: str) -> ResultBackend | None:
     return opened
 
 
-def channels_of(completion: str) -> Channels:
+def channels_of(settings: Settings) -> Channels:
     """The channels of the setting `completion`. Raises RequestError."""
     try:
-        return Channels(Wish(completion))
+        wish = Wish(settings.completion)
     except ValueError as exc:
         wishes = ", ".join(wish.value for wish in Wish)
-        raise RequestError(f"completion is {completion!r}; it can be one of {wishes}") from exc
+        raise RequestError(f"completion is {settings.completion!r}; it can be one of {wishes}") from exc
+    if settings.worker_events not in ("auto", "off"):
+        raise RequestError(f"worker events are {settings.worker_events!r}; they can be auto or off")
+    return Channels(wish, asks_for_events=settings.worker_events == "auto", reads_redis=bool(settings.result_backend))

@@ -74,7 +74,7 @@ def dispatching(
 async def dispatching_on(parts: Parts, settings: Settings) -> AsyncIterator[Dispatcher]:
     """A dispatcher at work."""
     async with AsyncExitStack() as stack:
-        channels = channels_of(settings.completion)
+        channels = channels_of(settings)
         codec = CeleryCodec(channels)
         workers = parts.workers
         if workers is None and settings.broker_url:

@@ -34,6 +34,8 @@ class Settings:
     """How workers report: "rpc", "callbacks", "both", or "auto", which asks them what they can."""
     result_backend: str = ""
     """Where workers leave results, if the dispatcher can read it there: a redis:// URL."""
+    worker_events: str = "auto"
+    """Whether workers whose result backend tells no reasons of failures are asked for events: "auto" or "off"."""
     metrics_port: int | None = None
     """Where Prometheus finds figures, on the loopback interface; 0 stands for any free port, None for nowhere."""
     watchdog: WatchdogSettings = field(default_factory=WatchdogSettings)
@@ -51,7 +53,7 @@ def settings_from(environ: Mapping[str, str], **given: object) -> Settings:
     found: dict[str, object] = {"environ": dict(environ)}
     if environ.get("ASYNCFLOW_CONFIG"):
         found["config"] = tuple(Path(part) for part in environ["ASYNCFLOW_CONFIG"].split(os.pathsep) if part)
-    for name in ("broker_url", "store_url", "namespace", "celery_app", "result_backend", "completion"):
+    for name in ("broker_url", "store_url", "namespace", "celery_app", "result_backend", "completion", "worker_events"):
         if environ.get(f"ASYNCFLOW_{name.upper()}"):
             found[name] = environ[f"ASYNCFLOW_{name.upper()}"]
     for variable, name, kind in _NUMBERS:

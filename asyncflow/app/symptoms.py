@@ -133,7 +133,7 @@ def _result_channel(conf: By) -> Check:
     advice = "app.conf.result_backend = 'rpc://'"
     if "redis" in kinds:
         advice += "; or give the dispatcher theirs: --result-backend redis://HOST/0"
-    told += "; callbacks tell of success, but not why a task failed, nor of revoked and unknown ones"
+    told += "; callbacks tell of success, but not why a task failed, nor of revoked and unknown ones: only events do"
     return Check(name="result channel", state=State.WEAK, told=told, advice=advice)
 
 

@@ -17,11 +17,16 @@ class Reporting:
 
     completion: str | None = None
     result_backend: str | None = None
+    worker_events: str | None = None
 
     @property
     def given(self) -> Mapping[str, Any]:
         """The settings that were typed."""
-        named = {"completion": self.completion, "result_backend": self.result_backend}
+        named = {
+            "completion": self.completion,
+            "result_backend": self.result_backend,
+            "worker_events": self.worker_events,
+        }
         return {name: value for name, value in named.items() if value}
 
 
@@ -37,5 +42,11 @@ reporting_options = gathered(
         "--result-backend",
         metavar="URL",
         help="The workers' result backend, if it is Redis.  [env: ASYNCFLOW_RESULT_BACKEND]",
+    ),
+    click.option(
+        "--worker-events",
+        type=click.Choice(["auto", "off"]),
+        help="Ask workers whose result backend is neither for events, which tell why tasks fail; auto does.  "
+        "[env: ASYNCFLOW_WORKER_EVENTS]",
     ),
 )

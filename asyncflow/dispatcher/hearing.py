@@ -39,6 +39,9 @@ class Listener:
     ) -> Answers:
         return await self._workers.ask(method, arguments, expected=expected, seconds=seconds)
 
+    async def order(self, method: str, workers: Collection[str]) -> None:
+        await self._workers.order(method, workers)
+
     async def queue(self, name: str) -> QueueState | None:
         return await self._workers.queue(name)
 

@@ -170,6 +170,8 @@ class Watchdog:
             return
         self._renew(one)
         one.worker = report.worker
+        if report.completion is not None:
+            self._senses.submit(Work(completion=report.completion))
         if report.sign is Sign.ENDED:  # its completion should be here any moment
             one.ended = True
             self._expect(one, now + self._settings.pause)

@@ -4,6 +4,9 @@ A success that is reported over both costs two messages. Replies alone are enoug
 is rpc://, save for two kinds of task: those that ignore their result, of which rpc says nothing, and those that
 may replace themselves, for which nobody would reply. Only a bound task can do that, so the others go without
 callbacks. Whenever a worker comes of which nothing is known, all tasks have callbacks again.
+
+A callback tells that a task has failed, and not why. So workers whose result backend brings no reasons are asked,
+through Celery's remote control, to send events, of which those of failures tell it.
 """
 
 from __future__ import annotations
@@ -36,8 +39,11 @@ class Wish(Enum):
 class Channels:
     """What the codec embeds in a message. Mutable: what is found out about the workers changes it."""
 
-    def __init__(self, wish: Wish = Wish.BOTH) -> None:
+    def __init__(self, wish: Wish = Wish.BOTH, *, asks_for_events: bool = False, reads_redis: bool = False) -> None:
+        """`asks_for_events` where no result backend brings the reasons of failures."""
         self._wish = wish
+        self._asks_for_events = asks_for_events
+        self._reads_redis = reads_redis
         self._spared: frozenset[str] = frozenset()
 
     @property
@@ -50,7 +56,7 @@ class Channels:
     @property
     def is_open(self) -> bool:
         """Whether there is anything to find out."""
-        return self._wish is Wish.AUTO
+        return self._wish is Wish.AUTO or self._asks_for_events
 
     def doubt(self) -> bool:
         """Be on the safe side from now on; True if messages have gone without callbacks until now."""
@@ -59,7 +65,12 @@ class Channels:
 
     async def explore(self, workers: Workers, present: Collection[str], queues: Iterable[str]) -> None:
         """Ask the workers what they have, and go without callbacks where all of them allow it. Raises BrokerError."""
+        queues = set(queues)
         conf = await workers.ask("conf", {}, expected=present)
+        if self._asks_for_events:
+            await self._ask_for_events(workers, conf.by_worker, queues)
+        if self._wish is not Wish.AUTO:
+            return
         told = await workers.ask("registered", {"taskinfoitems": _ASKED}, expected=present)
         states = [await workers.queue(queue) for queue in queues]
         consumers = max((state.consumers for state in states if state is not None), default=0)
@@ -69,6 +80,25 @@ class Channels:
         if all(is_rpc(one) for one in conf.by_worker.values()):
             self._spared = _sparable(told.by_worker.values())
             _log.info("all %d workers reply over rpc: %d tasks need no callbacks", len(heard), len(self._spared))
+
+    async def _ask_for_events(self, workers: Workers, confs: Mapping[str, Json], queues: Collection[str]) -> None:
+        """Of those that serve our queues; others' workers are left alone."""
+        silent = {worker for worker, conf in confs.items() if not self._brings_reasons(conf)}
+        if not silent:
+            return
+        served = await workers.ask("active_queues", {}, expected=confs.keys())
+        ours = sorted(worker for worker in silent if _serves(served.by_worker.get(worker), queues))
+        if ours:
+            await workers.order("enable_events", ours)
+            _log.info("no result backend tells why tasks fail on %s: asked for its events", ", ".join(ours))
+
+    def _brings_reasons(self, conf: Json) -> bool:
+        backend = conf.get("result_backend") if isinstance(conf, Mapping) else None
+        return is_rpc(conf) or (self._reads_redis and isinstance(backend, str) and backend.startswith("redis"))
+
+
+def _serves(told: Json, queues: Collection[str]) -> bool:
+    return any(isinstance(one, Mapping) and one.get("name") in queues for one in told if isinstance(told, list))
 
 
 def is_rpc(conf: Json) -> bool:

@@ -132,7 +132,7 @@ def _with_progress(id: TaskId, content: Mapping[str, Json]) -> Completion:
             return Completion(id=id, progress=progress, result=result, worker=worker)
         case Progress.FAILED:
             error = _error(result, content.get("traceback"))
-            blame = Blame.REVOKED if status == "REVOKED" else _blame(error)
+            blame = Blame.REVOKED if status == "REVOKED" else blame_of(error)
             return Completion(id=id, progress=progress, error=error, blame=blame, worker=worker)
         case Progress.RETRYING:
             error = _error(result, content.get("traceback"))
@@ -197,11 +197,17 @@ def _text(value: Json) -> str:
     return told.encode("utf-8", "backslashreplace").decode()
 
 
-def _blame(error: TaskError) -> Blame:
+def blame_of(error: TaskError) -> Blame:
+    """Whose doing a failure is."""
     package = error.module.partition(".")[0]
     if package == "amqp" or (package, error.type) in _INFRASTRUCTURE:
         return Blame.INFRASTRUCTURE
     return Blame.TASK
+
+
+def module_of(type: str) -> str:
+    """Of an exception that Celery itself makes; empty for any other."""
+    return next((f"{package}.exceptions" for package, name in sorted(_INFRASTRUCTURE) if name == type), "")
 
 
 # --- Callbacks --------------------------------------------------------------------------------------------------------
@@ -224,7 +230,7 @@ def _first_argument(content: Json) -> Json:
 def _failed_without_reason(id: TaskId, told: Json) -> Completion:
     if told != id:
         raise EnvelopeError(f"the failure callback of task {id!r} tells of {told!r}")
-    message = "the worker reported a failure; its result backend keeps the reason"
+    message = "the worker reported a failure, and neither a reply nor an event brought the reason"
     return Completion(
         id=id, progress=Progress.FAILED, error=TaskError(type="TaskFailed", message=message), conclusive=False
     )

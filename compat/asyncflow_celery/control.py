@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 import orjson
 
@@ -17,17 +17,24 @@ def broadcast(
     method: str, arguments: Mapping[str, Json], *, exchange: str, reply_to: str = "", ticket: str = ""
 ) -> Message:
     """Ask every worker. Where `reply_to` names a queue, each answers there, with the ticket."""
-    content: dict[str, Json] = {
-        "method": method,
-        "arguments": dict(arguments),
-        "destination": None,
-        "pattern": None,
-        "matcher": None,
-    }
+    content = _content(method, arguments)
     if reply_to:
         # The nameless exchange reaches any queue by its name, and needs no declaration by the worker.
         content["ticket"] = ticket
         content["reply_to"] = {"exchange": "", "routing_key": reply_to}
+    return _message(content, exchange)
+
+
+def order(method: str, workers: Collection[str], *, exchange: str) -> Message:
+    """Tell these workers, by their host names, to do something."""
+    return _message({**_content(method, {}), "destination": sorted(workers)}, exchange)
+
+
+def _content(method: str, arguments: Mapping[str, Json]) -> dict[str, Json]:
+    return {"method": method, "arguments": dict(arguments), "destination": None, "pattern": None, "matcher": None}
+
+
+def _message(content: Mapping[str, Json], exchange: str) -> Message:
     return Message(
         exchange=f"{exchange}.pidbox",
         routing_key="",

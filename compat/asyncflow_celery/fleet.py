@@ -9,6 +9,7 @@ from asyncflow.fleet import Sign, WorkerReport
 from asyncflow.model.names import Json, TaskId
 from asyncflow.ports import Delivery
 from asyncflow_celery.content import loads
+from asyncflow_celery.failures import completion_of
 
 EVENT_EXCHANGE = "celeryev"
 
@@ -55,6 +56,7 @@ def _reports(events: Iterable[Json]) -> Iterable[WorkerReport]:
             id=TaskId(id) if isinstance(id, str) else None,
             interval=_number(event.get("freq")),
             sent_at=_number(event.get("timestamp")),
+            completion=completion_of(event),
         )
 
 

@@ -35,6 +35,8 @@ class Reporter:
         self._newest: Json = None
         self._closed = False
         self._thread: Thread | None = None
+        self._due = 0.0
+        """When the next report may go."""
 
     def __enter__(self) -> Self:
         return self
@@ -57,7 +59,8 @@ class Reporter:
             if self._thread is None and not self._closed:
                 self._thread = Thread(target=self._run, args=(self._send,), name="asyncflow-progress", daemon=True)
                 self._thread.start()
-        time.sleep(0)  # under gevent nothing else runs while a task computes
+        if time.monotonic() >= self._due:
+            time.sleep(0)  # under gevent nothing else runs while a task computes
 
     def _run(self, send: Callable[[Json], None]) -> None:
         while True:
@@ -66,6 +69,7 @@ class Reporter:
                 if self._closed:
                     return
                 how_far, self._newest = self._newest, None
+            self._due = time.monotonic() + self._pause
             try:
                 send(how_far)
             except Exception as exc:  # noqa: BLE001  (whatever the broker's library raises: the task goes on)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import TypeAlias, assert_never
 
 from asyncflow.errors import EnvelopeError
@@ -120,6 +120,9 @@ class CeleryCodec:
     def encode_control(self, method: str, arguments: Mapping[str, Json], *, reply_to: str, ticket: str) -> Message:
         """The broadcast of a command that workers answer: ping, query_task, conf, active_queues, ..."""
         return control.broadcast(method, arguments, exchange=self._control_exchange, reply_to=reply_to, ticket=ticket)
+
+    def encode_order(self, method: str, workers: Collection[str]) -> Message:
+        return control.order(method, workers, exchange=self._control_exchange)
 
     def decode_answer(self, delivery: Delivery) -> tuple[str, Mapping[str, Json]]:
         return fleet.answer(delivery)

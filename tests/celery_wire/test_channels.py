@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import Any
 
 import orjson
@@ -28,12 +29,17 @@ class Workers:
     """Answers as workers do."""
 
     def __init__(self, conf: dict[str, Any], tasks: dict[str, list[str]], consumers: int) -> None:
-        self._answers = {"conf": conf, "registered": tasks}
+        queues = {worker: [{"name": "theirs" if worker == "others" else "celery"}] for worker in conf}
+        self._answers = {"conf": conf, "registered": tasks, "active_queues": queues}
         self._consumers = consumers
+        self.orders: list[tuple[str, list[str]]] = []
 
     async def ask(self, method: str, arguments: object, *, expected: Any = (), seconds: float = 2.0) -> Answers:
         answers = self._answers[method]
         return Answers(by_worker=answers, complete=set(expected) <= answers.keys())
+
+    async def order(self, method: str, workers: Collection[str]) -> None:
+        self.orders.append((method, list(workers)))
 
     async def queue(self, name: str) -> QueueState:
         return QueueState(messages=0, consumers=self._consumers)
@@ -114,3 +120,24 @@ async def test_messages_change_with_what_is_found_out() -> None:
     assert not has_callbacks()
     channels.doubt()
     assert has_callbacks()
+
+
+@pytest.mark.parametrize(
+    ("options", "asked"),
+    [
+        ({"asks_for_events": True}, ["db", "none", "redis"]),
+        ({"asks_for_events": True, "reads_redis": True}, ["db", "none"]),
+        ({"asks_for_events": False}, None),
+    ],
+)
+@pytest.mark.parametrize("wish", [Wish.AUTO, Wish.BOTH])
+async def test_only_workers_of_ours_that_tell_no_reasons_are_asked_for_events(
+    options: dict[str, bool], asked: list[str] | None, wish: Wish
+) -> None:
+    redis = {"result_backend": "redis://host/0"}
+    conf = {"none": {}, "db": {"result_backend": "db+sqlite:///x"}, "redis": redis, "rpc": RPC, "others": {}}
+    workers = Workers(conf, {}, consumers=9)
+    channels = Channels(wish, **options)
+    await channels.explore(workers, list(conf), ["celery"])  # type: ignore[arg-type]
+    assert workers.orders == ([] if asked is None else [("enable_events", asked)])
+    assert channels.is_open is (asked is not None or wish is Wish.AUTO)

@@ -188,3 +188,20 @@ async def test_of_a_tight_loop_little_is_told_and_the_last_word_always(rabbit, t
         worker.kill()
     assert len(found) <= 2 + took / PAUSE
     assert (ended.progress, ended.result) == (Progress.SUCCEEDED, 200_000)
+
+
+@pytest.mark.parametrize("pool", ["threads", "solo"])
+async def test_flow_tasks_run_in_other_pools_too(rabbit, tmp_path, pool):
+    environ = {"ASYNCFLOW_CONFIG": str(write_configuration(tmp_path))}
+    url = rabbit.add_vhost(f"flow-tasks-{uuid4().hex}")
+    worker = CeleryWorker(tmp_path, "flow_tasks", broker=url, path=[HERE], environ=environ, pool=pool)
+    try:
+        worker.start()
+        kept = await run(url, "Keep", node_args=[1])
+        read = await run(url, "ReadParents", parent={"Keep": kept.id}, node_args=["Keep"])
+        assert read.result == [{"kept": [1], "in": "Filesystem"}]
+        assert (await run(url, "NoBaseAtAll", node_args=2)).result == ["async", 2]
+        assert (await run(url, "RetryOnce")).result == 2
+        assert (await run(url, "Fatal")).error.type == "FatalTaskError"
+    finally:
+        worker.kill()

@@ -49,6 +49,37 @@ async def test_a_flow_ends_right_on_every_result_backend(
         assert "Traceback" in failed["error"]["traceback"]
 
 
+async def test_why_a_task_failed_is_known_without_a_result_backend(serve: Serve, start_worker: StartWorker) -> None:
+    """Its worker is asked for events; until it sends them, only that a task has failed is known."""
+    start_worker("disabled://")
+    tasks = [plain("fail", max_retry=3, retry_never=["ValueError"])]
+    async with serve(flow({"from": [], "to": "fail"}, tasks=tasks)) as client:
+        with anyio.fail_after(40):
+            while True:
+                outcome = await (await client.start("flow", {"why": "the oven: cold"})).wait()
+                [node] = outcome.nodes
+                if node["error"]["type"] != "TaskFailed":
+                    break
+    assert (node["error"]["type"], node["error"]["message"]) == ("ValueError", "the oven: cold")
+    assert "in fail" in node["error"]["traceback"]
+    assert node["attempt"] == 1, "`retry_never` can be obeyed"
+
+
+async def test_a_task_that_no_worker_knows_fails_without_a_result_backend(
+    serve: Serve, start_worker: StartWorker
+) -> None:
+    start_worker("disabled://")
+    tasks = [plain("fail"), {"name": "nobody", "celery_task": "no.such.task", "on_lost": "fail"}]
+    async with serve(flow({"from": [], "to": "fail"}, {"from": [], "to": "nobody"}, tasks=tasks)) as client:
+        with anyio.fail_after(40):
+            kind = "TaskFailed"
+            while kind == "TaskFailed":  # until the worker sends events
+                run = await client.start("flow", {}, only=["fail"])
+                kind = (await run.wait()).nodes[0]["error"]["type"]
+            outcome = await (await client.start("flow", {}, only=["nobody"])).wait()
+    assert outcome.nodes[0]["error"]["type"] == "NotRegistered"
+
+
 async def test_synchronous_code_starts_a_flow_and_waits_for_it(
     serve: Serve, start_worker: StartWorker, vhost: str
 ) -> None:

@@ -58,7 +58,7 @@ WITHOUT_BACKEND = ERRORS | {
     "kill_its_process": "TaskFailed",
     "no_such_task": "LostAttempt",
 }
-"""Callbacks say that a task failed, and not why; of an unknown one nothing is said."""
+"""Callbacks say that a task failed, and not why; of an unknown one nothing is said, until the worker sends events."""
 
 
 @pytest.fixture(scope="module")
@@ -105,12 +105,13 @@ async def test_a_failure_arrives_with_the_reason_that_can_be_known(
 ) -> None:
     outcome = ended[kind, row]
     assert outcome.state is Status.FAILED
-    assert outcome.nodes[0]["error"]["type"] == (WITHOUT_BACKEND if kind == "disabled" else ERRORS)[row]
+    known = {ERRORS[row], WITHOUT_BACKEND[row]} if kind == "disabled" else {ERRORS[row]}
+    assert outcome.nodes[0]["error"]["type"] in known
 
 
 @pytest.mark.parametrize(
     ("kind", "types"),
-    [("rpc", {"Reject"}), ("rpc-5.6", {"LostAttempt"}), ("redis", {"Reject"}), ("disabled", {"TaskFailed"})],
+    [("rpc", {"Reject"}), ("rpc-5.6", {"LostAttempt"}), ("redis", {"Reject"}), ("disabled", {"TaskFailed", "Reject"})],
 )
 async def test_a_task_that_rejects_itself_ends(
     ended: Mapping[tuple[str, str], Outcome], kind: str, types: set[str]
@@ -138,7 +139,8 @@ async def test_a_task_that_is_revoked_before_its_start_ends(
         outcome = await revoked.wait(timeout=30)
         assert [(await run.wait(timeout=30)).state for run in before] == [Status.SUCCEEDED] * CONCURRENCY
     assert outcome.state is Status.FAILED
-    assert outcome.nodes[0]["error"]["type"] == ("LostAttempt" if kind == "disabled" else "TaskRevokedError")
+    known = {"TaskRevokedError", "LostAttempt"} if kind == "disabled" else {"TaskRevokedError"}
+    assert outcome.nodes[0]["error"]["type"] in known
 
 
 async def test_values_arrive_when_messages_are_spared(
