@@ -39,8 +39,19 @@ def plain(name: str, queue: str = "quick") -> dict[str, Any]:
 
 
 MENU = {
-    "tasks": [plain("Shop"), plain("Cook", "slow"), plain("Burn")],
-    "flows": ["dinner", "party", "fire", "banquet", "choice"],
+    "tasks": [
+        plain("Shop"),
+        plain("Cook", "slow"),
+        plain("Burn"),
+        {
+            "name": "Taste",
+            "wait": {
+                "event": "tasted",
+                "schema": {"type": "object", "required": ["by"], "properties": {"by": {"type": "string"}}},
+            },
+        },
+    ],
+    "flows": ["dinner", "party", "fire", "banquet", "choice", "tasting"],
     "flow-definitions": [
         {
             "name": "dinner",
@@ -70,6 +81,7 @@ MENU = {
                 },
             ],
         },
+        {"name": "tasting", "edges": [{"from": None, "to": "Taste"}, {"from": "Taste", "to": "Shop"}]},
         {"name": "fire", "edges": [{"from": None, "to": "Burn"}]},
     ],
 }

@@ -90,12 +90,12 @@ async def test_the_list_shows_new_runs_by_itself_and_is_searched(reader: Reader,
     async with reader.visit() as here, restaurant.asked() as asked:
         await here.open("#/")
         await here.expect(".empty").to_contain_text("Nothing has run yet")
-        await start(asked, labels={"who": "ada"})
+        await start(asked, labels={"who": "ada", "said": SCRIPT})
         await start(asked, "party")
         await here.expect("tr:has-text('party')").to_be_visible()
         await here.page.fill("#search", "ada")
         await here.expect("tr:has-text('party')").to_have_count(0)
-        await here.expect("tr:has-text('who=ada')").to_be_visible()
+        await here.expect("tr:has-text('who=ada')").to_contain_text(f"said={SCRIPT}")
 
 
 async def test_what_the_server_refuses_is_told_in_the_form(reader: Reader) -> None:
@@ -207,6 +207,22 @@ async def test_an_edge_that_did_not_fire_says_why(reader: Reader, restaurant: Re
         await here.expect(".whys li.unfired").to_contain_text("did not fire: argsFieldEqual")
         await here.expect(".whys h3").to_have_text("Why it has not run")
         await here.picture("verdicts")
+
+
+async def test_a_node_that_waits_is_sent_its_signal(reader: Reader, restaurant: Restaurant) -> None:
+    async with restaurant.asked() as asked:
+        run_id = await start(asked, "tasting")
+    async with reader.visit() as here:
+        await here.open(f"#/runs/{run_id}")
+        await here.page.click("[data-node=Taste]")
+        await here.expect(".detail .notice").to_contain_text("It waits for the signal tasted")
+        await here.page.click("button:text-is('Send tasted')")
+        await here.expect("#arg-by-problem").to_have_text("This is needed.")
+        await here.page.fill("#arg-by", "Ada")
+        await here.picture("waiting")
+        await here.page.click("button:text-is('Send tasted')")
+        await here.expect(".title .badge.succeeded").to_be_visible()
+        await here.expect(".detail pre").to_contain_text('"by": "Ada"')
 
 
 async def test_a_server_that_is_gone_is_seen(reader: Reader, restaurant: Restaurant) -> None:

@@ -4,6 +4,7 @@ import { fieldsOf } from "./form.js";
 import { getJson, post } from "./server.js";
 import { verdict } from "./graph.js";
 
+const IDS = { task: "Task id", flow: "Run id" };
 const MOST_OPEN = 1; // the first of several instances is shown in full, the others when they are opened
 
 export function runDetail(run, choose) {
@@ -74,14 +75,14 @@ function instance(node, context, { open, alone, parent }) {
 function inFull(node, context, run_id) {
   const more = h("div", { class: "loaded" });
   const queue = context.queueOf(node.name);
-  if (node.kind === "task") load(more, node, context, run_id);
+  if (node.kind !== "flow") load(more, node, context, run_id);
   return [
     node.waiting_for ? h("p", { class: "notice stopped" }, `It waits for the queue ${node.waiting_for}, which no worker serves yet. Start one with -Q ${node.waiting_for}`) : "",
     node.progress ? progressOf(node.progress) : "",
     node.state === "waiting" ? waits(node, context, run_id) : "",
     errorOf(node.error, node.state === "retrying" ? "The last attempt failed" : "Error", [["Worker", node.worker], ["Queue", queue]]),
     node.kind === "flow" ? h("p", {}, h("a", { href: runLink(node.id) }, "Open the run of this sub-flow")) : "",
-    pairs([[node.kind === "task" ? "Task id" : "Run id", copyable(node.id)], ["Queue", node.kind === "task" ? queue : ""], ["Worker", node.worker],
+    pairs([[IDS[node.kind] ?? "Id", copyable(node.id)], ["Queue", node.kind === "task" ? queue : ""], ["Worker", node.worker],
       ["Started", exact(node.started_at)], ["Ended", exact(node.ended_at)]]),
     node.tries?.length ? attempts(node) : "", more,
   ];

@@ -82,7 +82,7 @@ const figure = (value, said) => h("div", { class: "number" }, h("strong", {}, va
 
 function nodeTable(flow, statistics) {
   const by = Object.fromEntries(statistics.nodes.map((node) => [node.name, node]));
-  return h("table", { class: "plain" }, h("caption", { class: "hidden" }, "Nodes of the flow over its last runs"),
+  return h("table", { class: "plain nodes" }, h("caption", { class: "hidden" }, "Nodes of the flow over its last runs"),
     h("thead", {}, h("tr", {}, ["Node", "Queue", "Passed", "p50", "p95", "Attempts"].map((one) => h("th", { scope: "col" }, one)))),
     h("tbody", {}, flow.nodes.map((node) => {
       const did = by[node.name];
@@ -96,7 +96,7 @@ function nodeTable(flow, statistics) {
 
 function definition(flow) {
   const row = (from, condition, to) => h("tr", {}, h("td", {}, from), h("td", { class: "mono" }, condition), h("td", {}, to));
-  return h("table", { class: "plain" }, h("caption", { class: "hidden" }, "Edges and fallbacks of the flow"),
+  return h("table", { class: "plain definition" }, h("caption", { class: "hidden" }, "Edges and fallbacks of the flow"),
     h("thead", {}, h("tr", {}, ["After", "If", "Then"].map((one) => h("th", { scope: "col" }, one)))),
     h("tbody", {},
       flow.edges.map((edge) => row(edge.from.join(" and ") || "the start", edge.condition || "always", edge.to.join(", "))),
@@ -106,7 +106,7 @@ function definition(flow) {
 function startForm(flow) {
   const fields = fieldsOf(flow.node_args_schema);
   const trouble = h("p", { class: "notice failed", role: "alert", hidden: true });
-  const button = h("button", { class: "primary" }, `Start ${flow.name}`);
+  const button = h("button", { class: "primary" }, flow.name.length > 32 ? "Start" : `Start ${flow.name}`);
   const form = h("form", { class: "start", novalidate: true, onsubmit: submit }, fields.elements, trouble, h("div", { class: "actions" }, button));
   const key = crypto.randomUUID?.() ?? String(Math.random()); // a second click on the same form is the same run
   async function submit(event) {

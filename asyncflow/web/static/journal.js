@@ -46,7 +46,7 @@ const kind = (name) => (/Failed/.test(name) ? "failed" : /Succeeded|EdgeFired/.t
 const words = (name) => name.replace(/(?<=[a-z])(?=[A-Z])/g, " ").toLowerCase();
 
 function said(members) {
-  return Object.entries(members).filter(([, value]) => value !== null && value !== "" && !(typeof value === "object" && !Object.keys(value).length))
+  return Object.entries(members).filter(([, value]) => value !== null && value !== "" && value !== false && !(typeof value === "object" && !Object.keys(value).length))
     .map(([name, value]) => {
       const text = name === "error" && value.type ? `${value.type}: ${value.message}` : typeof value === "string" ? value : JSON.stringify(value);
       return h("span", { class: "member" }, h("span", { class: "muted" }, `${name} `), text.length > 300 ? `${text.slice(0, 300)}…` : text);
