@@ -32,6 +32,7 @@ MINUTES = float(os.environ.get("ASYNCFLOW_MINUTES", "inf"))
 """How long each test may begin new cases."""
 PROCESSES = int(os.environ.get("ASYNCFLOW_PROCESSES", os.cpu_count() or 1))
 
+_BEGUN = time.monotonic()
 _AT_ONCE = 2000
 """Cases that are given to the processes before the clock is looked at again."""
 
@@ -44,6 +45,12 @@ def tell(capsys: pytest.CaptureFixture[str], figure: str) -> None:
     """Say a figure, also where the test passes."""
     with capsys.disabled():
         sys.stdout.write(f"\n{figure}\n")
+
+
+def skip_when_late() -> None:
+    """For tests that are cases themselves: their time is counted from the start of all."""
+    if time.monotonic() - _BEGUN > MINUTES * 60:
+        pytest.skip(f"the {MINUTES:g} minutes are over")
 
 
 def in_time(cases: Sequence[_Case]) -> Iterator[_Case]:
@@ -63,7 +70,7 @@ def on_all_processors(play: Callable[[_Case], _Found], cases: Sequence[_Case], c
         for first in in_time(range(FIRST, len(cases), _AT_ONCE)):
             found += pool.map(play, cases[first : first + _AT_ONCE], chunksize=chunk)
             if LONG:
-                sys.stderr.write(f"{first + _AT_ONCE} of {len(cases)}\n")
+                print(f"{FIRST + len(found)} of {len(cases)}", file=sys.stderr, flush=True)  # noqa: T201  (how far it is)
     return found
 
 

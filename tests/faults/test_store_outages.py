@@ -21,7 +21,7 @@ from asyncflow.testing.broker import MemoryBroker
 from tests.faults import invariants
 from tests.faults.evidence import evidence, is_settled
 from tests.faults.loose_ends import dispatching, loaded
-from tests.faults.seeds import LONG, sized, tell
+from tests.faults.seeds import LONG, in_time, sized, tell
 from tests.faults.serving import document, until
 from tests.faults.workers import Execution
 
@@ -114,14 +114,14 @@ async def _outlive(outage: Callable[[], Any], database: Path, seconds: float) ->
 async def test_a_full_disk_stops_acceptance_and_nothing_else(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    for number in range(2 * ROUNDS):
+    for number in in_time(range(2 * ROUNDS)):
         with small_disk(tmp_path / f"disk-{number}") as disk:
             told, took = await _outlive(lambda disk=disk: full(disk), disk / "asyncflow.db", 1.0)
         tell(capsys, f"disk full for 1 s: {told}, all over {took:.1f} s after it")
 
 
 async def test_a_locked_store_is_waited_for(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    for number in range(ROUNDS):
+    for number in in_time(range(ROUNDS)):
         database = tmp_path / f"asyncflow-{number}.db"
         told, took = await _outlive(lambda database=database: locked(database), database, 6.0)
         tell(capsys, f"store locked for 6 s: {told}, all over {took:.1f} s after it")

@@ -29,11 +29,11 @@ from asyncflow.model.names import RunId
 from asyncflow.model.run import Status
 from asyncflow.model.run_filter import RunFilter
 from asyncflow.ports import Entry
+from tests.faults.seeds import LONG, sized, skip_when_late
 from tests.servers import ROOT, CeleryWorker, RabbitServer, private_folder, wait_until
 from tests.storage_servers import PostgresServer, open_folder
 
-LONG = os.environ.get("ASYNCFLOW_FAULTS") == "long"
-ROUNDS = 50 if LONG else 1
+KILLS, STOPS = sized(3, 50), sized(2, 50)
 RUNS = 20
 STEPS = 6
 PARTITIONS = 8
@@ -254,10 +254,11 @@ async def test_three_dispatchers_share_eight_partitions_fairly(fleet: Fleet) -> 
     await fleet.wait_shares(3, 3, 2)
 
 
-@pytest.mark.parametrize("_round", range(ROUNDS))
+@pytest.mark.parametrize("_round", range(KILLS))
 async def test_after_a_kill_others_dispatch_everything_within_the_lease_and_two_seconds(
     fleet: Fleet, _round: int
 ) -> None:
+    skip_when_late()
     victim = fleet.serve()
     fleet.serve()
     await fleet.wait_shares(4, 4)
@@ -268,10 +269,11 @@ async def test_after_a_kill_others_dispatch_everything_within_the_lease_and_two_
     await fleet.wait_shares(8)
 
 
-@pytest.mark.parametrize("_round", range(ROUNDS))
+@pytest.mark.parametrize("_round", range(STOPS))
 async def test_a_dispatcher_that_was_frozen_past_its_lease_commits_nothing_and_takes_its_share_again(
     fleet: Fleet, _round: int
 ) -> None:
+    skip_when_late()
     frozen = fleet.serve()
     fleet.serve()
     await fleet.wait_shares(4, 4)

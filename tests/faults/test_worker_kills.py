@@ -5,7 +5,6 @@ Short form: 5 workers for each way of acknowledging. ASYNCFLOW_FAULTS=long: 100.
 
 from __future__ import annotations
 
-import os
 import sqlite3
 from collections import Counter
 from collections.abc import Callable
@@ -19,28 +18,36 @@ from asyncflow.adapters.sqlite import SqliteStore
 from asyncflow.dispatcher.watchdog import WatchdogSettings
 from asyncflow.model.run import Status
 from tests.faults.conftest import outcome_worker, serving, single
+from tests.faults.seeds import in_time, sized, tell
 from tests.servers import CeleryWorker
 
 AT_ONCE = 5
 BY_HEARTBEATS = WatchdogSettings(grace=1.0, answer=1.0, pause=2.0, settle=2.0)
 """No lease ends within an hour: that workers fall silent must be enough."""
-ROUNDS = 20 if os.environ.get("ASYNCFLOW_FAULTS") == "long" else 1
+ROUNDS = sized(1, 20)
 
 pytestmark = pytest.mark.timeout(120 * ROUNDS)
 
 
 @pytest.mark.parametrize("late", [False, True], ids=["early ack", "late ack"])
-async def test_every_attempt_on_a_killed_worker_has_a_verdict(vhost: str, tmp_path: Path, late: bool) -> None:
+async def test_every_attempt_on_a_killed_worker_has_a_verdict(
+    vhost: str, tmp_path: Path, capsys: pytest.CaptureFixture[str], late: bool
+) -> None:
     with ExitStack() as stack:
         survivor = start_workers(stack, tmp_path, vhost, late, 1)[0]
-        for number in range(ROUNDS):
+        rounds = 0
+        for number in in_time(range(ROUNDS)):
+            rounds += 1
             await kill_a_round(stack, vhost, tmp_path, late, number)
             assert survivor.running
     verdicts = verdicts_in(tmp_path)
-    print(f"\n{AT_ONCE * ROUNDS} workers killed ({'late' if late else 'early'} ack): {dict(verdicts)}")  # noqa: T201  (a figure)
+    told = (
+        f"{AT_ONCE * rounds} of {AT_ONCE * ROUNDS} workers killed ({'late' if late else 'early'} ack): {dict(verdicts)}"
+    )
+    tell(capsys, told)
     assert verdicts[None] == 0
-    assert verdicts["succeeded"] == (AT_ONCE + 1) * ROUNDS
-    assert verdicts["lost"] == (0 if late else AT_ONCE * ROUNDS)
+    assert verdicts["succeeded"] == (AT_ONCE + 1) * rounds
+    assert verdicts["lost"] == (0 if late else AT_ONCE * rounds)
 
 
 async def kill_a_round(stack: ExitStack, vhost: str, tmp_path: Path, late: bool, number: int) -> None:
