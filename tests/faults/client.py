@@ -55,12 +55,12 @@ class SimulatedClient:
         self._planned += 1
         self._world.agenda.after(max(resume_after, self._world.calm_after) + 5, lambda: self._see_to(RunId(run_id)))
 
-    def _see_to(self, run_id: RunId) -> None:
+    def _see_to(self, run_id: RunId, pause: float = 60.0) -> None:
         run = self._world.store._runs.get(run_id)
         if run is not None and run.header.status is Status.PAUSED:
             self.plan(0, ResumeRun(run_id=run_id))
         if run is None or not run.header.status.is_terminal:
-            self._world.agenda.after(60, lambda: self._see_to(run_id))
+            self._world.agenda.after(pause, lambda: self._see_to(run_id, 2 * pause))
         else:
             self._planned -= 1
 
