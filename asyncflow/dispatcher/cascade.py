@@ -176,6 +176,7 @@ class Cascade:
             selection=command.selection,
             reports=command.reports,
             due=command.due,
+            kept=command.kept,
         )
 
 

@@ -18,6 +18,8 @@ from asyncflow.model.run_filter import RunFilter
 from asyncflow.ports import RunHeader, Store
 
 _WITH_RESULTS = (NodeKind.TASK, NodeKind.WAIT)
+_KEEPS = ("succeeded", "reused")
+"""Whoever is in such a state may have a result."""
 
 
 async def find_run(store: Store, prefix: RunId) -> RunId:
@@ -38,7 +40,7 @@ async def run_as_json(store: Store, results_of: Any, run_id: RunId) -> dict[str,
     if not entries:
         raise UnknownRunError(run_id)
     view = view_of((entry.at, entry.facts) for entry in entries)
-    ended = [node.id for node in view.nodes.values() if node.kind in _WITH_RESULTS and node.state == "succeeded"]
+    ended = [node.id for node in view.nodes.values() if node.kind in _WITH_RESULTS and node.state in _KEEPS]
     run = run_json(view, await results_of(ended))
     await Definitions(store).bring_up(run)
     for node in run["nodes"]:

@@ -75,6 +75,7 @@ def _begin(flow: Flow, event: e.RunRequested, context: Context) -> Decision | Ne
         selection=event.selection,
         reports=event.reports,
         labels=event.labels,
+        kept=event.kept,
     )
     step = Step(flow, evolve(None, started, event.at), event.at, context)
     try:
@@ -156,11 +157,16 @@ def _replace_node_args(step: Step, name: NodeName, id: TaskId) -> None:
 
 
 def _finish_reused(step: Step) -> None:
-    """Nodes that a selective run reuses finish in the same step, and so do those that they lead to (R4)."""
+    """Nodes that are reused finish in the same step, and so do those that they lead to (R4)."""
     while step.reused and not step.is_open:
-        fact = step.reused.popleft()
+        fact = step.next_reused()
+        is_alone = not (step.run.finished or step.run.waited or step.reused)
         is_first = fact.name not in step.run.finished
         step.record(fact)
+        if not fact.waited:
+            continue
+        if step.run.kept and step.flow.node_args_from_first and is_alone:
+            _replace_node_args(step, fact.name, fact.id)
         fire_edges_of(step, fact.name, fact.id, is_first=is_first)
 
 

@@ -7,6 +7,7 @@ from dataclasses import replace
 from itertools import product
 
 from asyncflow.engine.conditions import holds
+from asyncflow.engine.keeping import take
 from asyncflow.engine.nodes import Origin, start_node
 from asyncflow.engine.propagation import parent_of
 from asyncflow.engine.step import UNANSWERED, FunctionRaisedError, Sources, Step, as_text
@@ -22,7 +23,7 @@ from asyncflow.model.facts import (
 )
 from asyncflow.model.flow import Edge, Foreach, Selective, Task
 from asyncflow.model.names import FlowName, Json, NodeName, TaskId
-from asyncflow.model.run import Active, Parent, Selection
+from asyncflow.model.run import Active, NodeKind, Parent, Selection
 
 Select = Callable[[FlowName, Selective], Selection]
 
@@ -120,9 +121,31 @@ def _start_targets(step: Step, edge: Edge, targets: tuple[NodeName, ...], source
         if reused is UNANSWERED:
             continue
         if reused is None:
-            start_node(step, target, origin)
+            _start_or_keep(step, edge, target, sources if edge.sources else {}, origin)
         else:
-            step.reused.append(NodeReused(id=TaskId(str(reused)), name=target, edge=edge.index))
+            step.reuse(NodeReused(id=TaskId(str(reused)), name=target, edge=edge.index))
+
+
+def _start_or_keep(step: Step, edge: Edge, target: NodeName, sources: Sources, origin: Origin) -> None:
+    kind = NodeKind.TASK if isinstance(step.flow.nodes[target], Task) else NodeKind.FLOW
+    kept = take(step, target, kind, sources, [origin.node_args] if origin.own_args else None)
+    if kept is None:
+        start_node(step, target, origin)
+        return
+    id, place, report, inside = kept
+    if id is None:
+        start_node(step, target, replace(origin, kept=inside))
+        return
+    fact = NodeReused(
+        id=id,
+        name=target,
+        edge=edge.index,
+        kind=kind,
+        waited=target not in step.flow.nowait,
+        sources=sources,
+        report=report,
+    )
+    step.reuse(fact, place)
 
 
 def selection_of(step: Step, node: Active) -> Selection | None:

@@ -39,6 +39,7 @@ def _begin(fact: f.RunStarted, at: float) -> Run:
         selection=fact.selection,
         reports=fact.reports,
         labels=fact.labels,
+        kept=fact.kept,
     )
 
 
@@ -101,7 +102,10 @@ def _node_started(run: Run, fact: f.NodeStarted, at: float) -> Run:
 
 
 def _node_reused(run: Run, fact: f.NodeReused, at: float) -> Run:
-    return _with(run, finished=_added(run.finished, fact.name, fact.id))
+    if not fact.waited:
+        return run
+    reports_of = run.reports_of if fact.report is None else run.reports_of.set(fact.id, fact.report)
+    return _with(run, finished=_added(run.finished, fact.name, fact.id), reports_of=reports_of)
 
 
 def _attempt_retried(run: Run, fact: f.AttemptRetried, at: float) -> Run:
@@ -238,6 +242,7 @@ def _run_retried(run: Run, fact: f.RunRetried, at: float) -> Run:
         met=Map(),
         triggered=Map(),
         must_fail=False,
+        kept=None,
     )
 
 

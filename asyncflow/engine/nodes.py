@@ -31,6 +31,8 @@ class Origin:
     node_args: Json = None
     own_args: bool = False
     selection: Selection | None = None
+    kept: Mapping[str, Json] | None = None
+    """Of a sub-flow in a retry: what stands for nodes inside it. A paused run forgets it: what it holds runs fully."""
     item: Json = None
     """What the edge's foreach yielded for it."""
 
@@ -176,6 +178,7 @@ def _start_child_run(step: Step, id: TaskId, name: NodeName, origin: Origin, due
             selection=origin.selection or _inherited_selection(step),
             reports=run.reports or name in flow.reported,
             due=due,
+            kept=origin.kept,
         )
     )
 

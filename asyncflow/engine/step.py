@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections import deque
+from collections import Counter
 from collections.abc import Mapping
 from enum import Enum
+from heapq import heappop, heappush
 from typing import Final
 
 from asyncflow.engine.evolve import evolve
@@ -41,7 +42,7 @@ class FunctionRaisedError(Exception):
 class Step:
     """Collects facts and commands; the run is always the fold of the facts so far."""
 
-    __slots__ = ("_facts", "_questions", "at", "commands", "context", "flow", "reused", "run")
+    __slots__ = ("_facts", "_questions", "_reuses", "at", "commands", "context", "flow", "reused", "run", "taken")
 
     def __init__(self, flow: Flow, run: Run, at: float, context: Context) -> None:
         self.flow = flow
@@ -49,10 +50,21 @@ class Step:
         self.at = at
         self.context = context
         self.commands: list[Command] = []
-        self.reused: deque[NodeReused] = deque()
-        """In a selective run: nodes that earlier results stand for. They finish one by one, like any others."""
+        self.reused: list[tuple[int, int, NodeReused]] = []
+        """Nodes that earlier results stand for. They finish one by one, like any others."""
+        self.taken: Counter[str] = Counter()
+        """Of what a retry keeps: how many instances of a kind were given."""
+        self._reuses = 0
         self._facts: list[Fact] = []
         self._questions: dict[Question, None] = {}
+
+    def reuse(self, fact: NodeReused, place: int = 0) -> None:
+        """Let a node finish in this step: those of a retry in the order in which they ended, others as they come."""
+        self._reuses += 1
+        heappush(self.reused, (place, self._reuses, fact))
+
+    def next_reused(self) -> NodeReused:
+        return heappop(self.reused)[2]
 
     def record(self, fact: Fact) -> None:
         self.run = evolve(self.run, fact, self.at)

@@ -48,6 +48,7 @@ class StartChildRun:
     selection: Selection | None = None
     reports: bool = False
     due: float | None = None
+    kept: Mapping[str, Json] | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

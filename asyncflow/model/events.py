@@ -34,6 +34,7 @@ class RunRequested:
     due: float | None = None
     """When its starting edges may fire, where that is later."""
     labels: Mapping[str, str] = field(default_factory=dict)
+    kept: Mapping[str, Json] | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -26,6 +26,8 @@ class RunStarted:
     selection: Selection | None = None
     reports: bool = False
     labels: Mapping[str, str] = field(default_factory=dict)
+    kept: Mapping[str, Json] | None = None
+    """Of a retry: what earlier runs have done and stands for nodes of this one; `engine.keeping` reads it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,11 +68,18 @@ class NodeStarted:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NodeReused:
-    """In a selective run: an earlier result stands for a node, which is not started."""
+    """In a selective run and in a retry: an earlier result stands for a node, which is not started.
+
+    Of a sub-flow, `id` is that of the run that stands for it. `sources` are told of retries only.
+    """
 
     id: TaskId
     name: NodeName
     edge: int
+    kind: NodeKind = NodeKind.TASK
+    waited: bool = True
+    sources: Mapping[NodeName, TaskId] = field(default_factory=dict)
+    report: Mapping[str, Json] | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

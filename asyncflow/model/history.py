@@ -148,7 +148,7 @@ def tell_node(nodes: dict[TaskId, NodeView], fact: f.Fact, at: float) -> None:
             nodes[fact.id] = NodeView(
                 id=fact.id,
                 name=fact.name,
-                kind=NodeKind.TASK,
+                kind=fact.kind,
                 state="reused",
                 started_at=at,
                 ended_at=at,

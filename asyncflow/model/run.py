@@ -218,6 +218,8 @@ class Run:
     held: Ids = Ids.EMPTY
     """Nodes that were started while the run is paused: they begin when it is resumed."""
     labels: Mapping[str, str] = field(default_factory=dict)
+    kept: Mapping[str, Json] | None = None
+    """Of a retry: what stands for nodes that are not started yet."""
     error: TaskError | None = None
     signals: tuple[Signal, ...] = ()
     """Those that came before a node waited for them, in the order of their coming."""

@@ -12,6 +12,7 @@ import fastjsonschema
 
 from asyncflow.config import load, load_mapping
 from asyncflow.dispatcher.completions import Judge
+from asyncflow.engine.keeping import retry_of
 from asyncflow.errors import INLINE_LIMIT, InvalidNodeArgsError, RequestError, UnknownFlowError
 from asyncflow.model.commands import AwaitNode, PublishTask
 from asyncflow.model.events import (
@@ -134,6 +135,25 @@ class Simulation:
         )
         self._started += 1
         return SimulatedRun(self._world, run_id)
+
+    def retry(self, run: SimulatedRun, *again: str) -> SimulatedRun:
+        """Run what has not succeeded in a run that is over again, in a new run; and the nodes `again`, with what follows.
+
+        Raises RequestError.
+        """
+        self._started += 1
+        request, _ = retry_of(
+            {
+                run_id: [fact for entry in journal for fact in entry.facts]
+                for run_id, journal in self._world.journals.items()
+            },
+            run.id,
+            RunId(f"run-{self._started}"),
+            again=tuple(map(NodeName, again)),
+            at=self.now,
+        )
+        self._world.deliver(request)
+        return SimulatedRun(self._world, request.run_id)
 
     def continue_from(self, facts: Sequence[Fact]) -> SimulatedRun:
         """Go on with a run from its facts, those of a real run perhaps, to see what would follow.
