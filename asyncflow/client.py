@@ -63,6 +63,18 @@ class Outcome:
             raise RunFailedError(self.run_id, self.flow, str(self.error or self.state.value))
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Retry:
+    """What a retry of a run does: how many instances of each node, by path such as "shopping/BuyEggs"."""
+
+    run_id: RunId
+    flow: FlowName
+    again: Mapping[str, int]
+    reused: Mapping[str, int]
+    flow_has_changed: bool
+    """Since the run began; what it has done is reused nevertheless, where it still fits."""
+
+
 def outcome_of(report: Mapping[str, Json]) -> Outcome:
     error = report["error"]
     return Outcome(
@@ -140,6 +152,20 @@ class RunHandle:
         waits = f"signal {request.id} of run {self.id} waits in the broker"
         told: Mapping[str, Json] = (await self._client.ask(request, waits=waits))["signal"]
         return told
+
+    async def retry(self, *, from_: str | Sequence[str] = (), run_id: str | None = None) -> RunHandle:
+        """Run what has not succeeded again, in a new run; returns when that is durable. The same `run_id` again is the same.
+
+        `from_` names nodes that run again with all that follows them, though they have succeeded. The run itself stays
+        as it is, and must be over. Raises RequestError, UnknownRunError, NoDispatcherError.
+        """
+        request = r.RetryRun(run_id=self.id, new_id=RunId(run_id or str(uuid.uuid4())), again=_names(from_))
+        return RunHandle(self._client, RunId((await self._client.ask(request))["run_id"]))
+
+    async def preview_retry(self, *, from_: str | Sequence[str] = ()) -> Retry:
+        """What a retry would run again, and what it would reuse. Nothing is changed. Raises as `retry` does."""
+        answer = await self._client.ask(r.PreviewRetry(run_id=self.id, again=_names(from_)))
+        return Retry(**answer["retry"])
 
     @asynccontextmanager
     async def changes(self, most: int | None = None) -> AsyncIterator[AsyncIterator[Mapping[str, Json]]]:
@@ -306,6 +332,10 @@ def run_flow(flow: str, node_args: Json = None, *, url: str = "", namespace: str
             return (await client.start(flow, node_args)).id
 
     return StartedRun(url, namespace, anyio.run(start))
+
+
+def _names(given: str | Sequence[str]) -> tuple[str, ...]:
+    return (given,) if isinstance(given, str) else tuple(given)
 
 
 def _seconds(moment: datetime | float | None) -> float | None:

@@ -173,7 +173,7 @@ class MemoryStore:
         doomed: list[RunId] = []
         for root in sorted(roots, key=lambda header: header.ended_at or before):
             tree = [id for id, run in self._runs.items() if root.run_id in (id, run.header.root_id)]
-            if all(self._is_over(run_id, before) for run_id in tree):
+            if all(self._is_over(run_id, before) for run_id in tree) and not self._is_needed(root, before):
                 doomed += sorted(tree, key=lambda run_id: run_id == root.run_id)  # the root goes last
         for run_id in doomed[:limit]:
             self._remove(run_id)
@@ -281,6 +281,12 @@ class MemoryStore:
             and ended_at < before
             and not any(attempt.id in self._open_attempts for attempt in run.attempts)
         )
+
+    def _is_needed(self, root: RunHeader, before: float) -> bool:
+        """A retry shows results of the runs before it."""
+        first = root.labels.get("first_run", root.run_id)
+        retries = [run.header for run in self._runs.values() if run.header.labels.get("first_run") == first]
+        return any(retry.ended_at is None or retry.ended_at >= before for retry in retries)
 
     def _remove(self, run_id: RunId) -> None:
         for attempt in self._runs.pop(run_id).attempts:

@@ -157,6 +157,23 @@ def signal() -> None:
 
 
 @asyncflow.command()
+@RUN
+@click.option("--from", "again", multiple=True, metavar="NODE", help="Run NODE again with all after it; repeatable.")
+@click.option("--dry-run", is_flag=True, help="Say what would run again and what would be reused, and start nothing.")
+@click.option("--run-id", metavar="ID", help="Give the new run its id; the same id again is the same run.")
+@click.option("--wait", is_flag=True, help="Watch the new run, and end with its outcome.")
+@where_options
+@embedded_options
+@output_options
+@later("asyncflow.cli.retry:retry")
+def retry() -> None:
+    """Run what has not succeeded in RUN again, in a new run that reuses the rest; RUN must be over.
+
+    Without --broker everything runs in this process, as with `asyncflow run`, and the new run is watched to its end.
+    """
+
+
+@asyncflow.command()
 @where_options
 @site_options
 @reporting_options

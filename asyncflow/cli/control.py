@@ -1,4 +1,4 @@
-"""`cancel`, `pause` and `resume`: what people do to runs that are under way."""
+"""`cancel`, `pause`, `resume` and `retry`: what people do to runs."""
 
 from __future__ import annotations
 

@@ -6,6 +6,7 @@ import shlex
 import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Protocol
 
 import click
 
@@ -84,6 +85,15 @@ class Known:
         return client.run(self.run_id)
 
 
+class Asked(Protocol):
+    """What is asked for, under the id of the run that comes of it."""
+
+    @property
+    def run_id(self) -> str: ...
+
+    async def ask(self, client: Client) -> RunHandle: ...
+
+
 class Session:
     """One command's conversation about one run."""
 
@@ -109,7 +119,7 @@ class Session:
             click.echo(start.run_id)
         return Exit.OK
 
-    def watch(self, what: Start | Known, *, announce: bool = False) -> int:
+    def watch(self, what: Asked, *, announce: bool = False) -> int:
         """Start it if need be, watch, and tell the end."""
         progress = progress_on(self._console, quiet=self._output.quiet)
 
@@ -137,11 +147,11 @@ class Session:
             )
         return exit_of_run(report)
 
-    def _interrupted(self, what: Start | Known) -> int:
+    def _interrupted(self, what: Asked) -> int:
         run_id = what.run_id
         if not self._begun:
             said = "interrupted before the run began"
-        elif self._settings.broker_url or isinstance(what, Known):
+        elif self._settings.broker_url or not isinstance(what, Start):
             said = f"interrupted: run {run_id} goes on\nhint: to look at it: {self._status(run_id)}"
         else:
             again = f"asyncflow run {shlex.quote(what.flow)} --run-id {shlex.quote(run_id)}"

@@ -17,6 +17,7 @@ from asyncflow.dispatcher.place import Place
 from asyncflow.dispatcher.reader import ResultReader
 from asyncflow.dispatcher.reception import signal_of, what_became_of
 from asyncflow.dispatcher.reports import Live, find_run, list_runs, run_as_json
+from asyncflow.dispatcher.retrying import Retries
 from asyncflow.dispatcher.watchers import Send, Watcher, Watchers
 from asyncflow.dispatcher.work import Work
 from asyncflow.errors import (
@@ -61,7 +62,7 @@ class Desk:
     live: Live = field(default_factory=Live)
 
 
-_Change = r.StartRun | r.CancelRun | r.PauseRun | r.ResumeRun | r.SignalRun
+_Change = r.CancelRun | r.PauseRun | r.ResumeRun | r.SignalRun | r.RetryRun
 _Ack = Callable[[Delivery], None]
 
 _FORWARD_PAUSE = 1.0
@@ -72,13 +73,14 @@ class Front:
 
     def __init__(self, desk: Desk) -> None:
         self._desk = desk
+        self._retries = Retries(desk.configuration, desk.store)
         self._validators: dict[FlowName, Callable[[Json], Any]] = {}
         self.watchers = Watchers(lambda watcher: self._later(self._send_end, watcher))
 
     def handle(self, request: r.Request, send: Send, delivery: Delivery | None, ack: _Ack) -> None:
         """Take a request. Its delivery is acknowledged when what it asks is durable, or needs nothing to be."""
         match request:
-            case r.StartRun() | r.CancelRun() | r.PauseRun() | r.ResumeRun() | r.SignalRun():
+            case r.StartRun() | r.CancelRun() | r.PauseRun() | r.ResumeRun() | r.SignalRun() | r.RetryRun():
                 self._later(self._submit, request, send, delivery, ack)
             case _:
                 self._later(self._answer, request, send, delivery, ack)
@@ -93,7 +95,7 @@ class Front:
         except Exception:  # noqa: BLE001  (a bug of ours; the client hears nothing, and asks again)
             _log.exception("unanswerable: %s", args[0])
 
-    async def _submit(self, request: _Change, send: Send, delivery: Delivery | None, ack: _Ack) -> None:
+    async def _submit(self, request: r.StartRun | _Change, send: Send, delivery: Delivery | None, ack: _Ack) -> None:
         """Hand the request to the decider, or to the dispatcher of its run, or refuse it."""
         event: Event | None = None
         try:
@@ -110,9 +112,7 @@ class Front:
         work.committed = lambda: send(jsontext.dumps(_accepted(event, work)))
         self._desk.submit(work)
 
-    async def _change(
-        self, request: r.CancelRun | r.PauseRun | r.ResumeRun | r.SignalRun, delivery: Delivery | None
-    ) -> Event | None:
+    async def _change(self, request: _Change, delivery: Delivery | None) -> Event | None:
         """None when it is for another dispatcher."""
         header = await self._header(request.run_id)
         if await self._pass_on(header, delivery):
@@ -127,6 +127,8 @@ class Front:
                 return ResumeRequested(at=now, run_id=run_id)
             case r.SignalRun():
                 return signal_of(request, run_id, now)
+            case r.RetryRun():
+                return await self._retries.request(run_id, request.new_id, request.again, now)
 
     def _start(self, request: r.StartRun) -> RunRequested:
         flow = self._desk.configuration.flows.get(request.flow)
@@ -214,7 +216,10 @@ class Front:
                     await self._watch(request, send, delivery)
                 case r.Ping():
                     send(jsontext.dumps({"flows": sorted(self._desk.configuration.flows)}))
-                case r.StartRun() | r.CancelRun() | r.PauseRun() | r.ResumeRun() | r.SignalRun():
+                case r.PreviewRetry():
+                    run_id = await find_run(self._desk.store, request.run_id)
+                    send(jsontext.dumps({"retry": await self._retries.preview(run_id, request.again)}))
+                case r.StartRun() | r.CancelRun() | r.PauseRun() | r.ResumeRun() | r.SignalRun() | r.RetryRun():
                     raise AssertionError("these go through the decider")
                 case _:
                     assert_never(request)

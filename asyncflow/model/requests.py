@@ -169,6 +169,26 @@ class SignalRun:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class RetryRun:
+    """Answer: {"run_id"} of the new run, which is `new_id`, once it is committed. The same id again is the same run."""
+
+    verb: ClassVar[str] = "retry"
+    run_id: RunId
+    new_id: RunId
+    again: tuple[str, ...] = ()
+    """Nodes that run again, with what follows them, though they have succeeded."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PreviewRetry:
+    """Answer: {"retry": {"run_id", "flow", "again": {path: how many}, "reused": {...}, "flow_has_changed"}}."""
+
+    verb: ClassVar[str] = "preview-retry"
+    run_id: RunId
+    again: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Ping:
     """Answer: {"flows": [names], "version": ...}."""
 
@@ -180,7 +200,18 @@ Look: TypeAlias = ShowRun | ShowNode | ShowJournal | ShowOverview | ShowFlow
 """Changes nothing, and is answered once."""
 
 Request: TypeAlias = (
-    StartRun | Look | ListRuns | WaitRun | WatchRun | CancelRun | PauseRun | ResumeRun | SignalRun | Ping
+    StartRun
+    | Look
+    | ListRuns
+    | WaitRun
+    | WatchRun
+    | CancelRun
+    | PauseRun
+    | ResumeRun
+    | SignalRun
+    | RetryRun
+    | PreviewRetry
+    | Ping
 )
 
 _REQUESTS: Mapping[str, type[Any]] = {kind.verb: kind for kind in get_args(Request)}
@@ -208,8 +239,9 @@ def decode_request(body: bytes) -> Request:
     try:
         raw = jsontext.loads(body)
         members = raw["with"]
-        if "tasks" in members:
-            members["tasks"] = tuple(members["tasks"])
+        for name in ("tasks", "again"):
+            if name in members:
+                members[name] = tuple(members[name])
         request: Request = _REQUESTS[raw["verb"]](**members)
         _check_members(request)
     except (ValueError, KeyError, TypeError) as exc:
@@ -222,6 +254,8 @@ _KINDS: Mapping[str, type[Any] | tuple[type[Any], ...]] = {
     "flow": (str, type(None)),
     "labels": Mapping,
     "tasks": tuple,
+    "again": tuple,
+    "new_id": str,
     "follow_subflows": bool,
     "run_subsequent": bool,
     "state": (str, type(None)),

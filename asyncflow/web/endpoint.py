@@ -27,7 +27,7 @@ from asyncflow.web.tokens import Scope
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Parameter:
-    """A member of the query; `kind` is "string", "integer", "moment" or "pairs" (NAME=VALUE, repeatable)."""
+    """A member of the query; `kind` is "string", "integer", "moment", or of repeatable ones "texts" and "pairs" (NAME=VALUE)."""
 
     name: str
     summary: str
@@ -42,6 +42,8 @@ class Parameter:
         given = [text for text in texts if text]
         if self.kind == "pairs":
             return dict(self._pair(text) for text in given)
+        if self.kind == "texts":
+            return tuple(given)
         return self._one(given[-1]) if given else self.default
 
     def _one(self, text: str) -> str | int | float:

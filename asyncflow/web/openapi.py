@@ -68,9 +68,10 @@ def _names(endpoint: Endpoint) -> list[str]:
 
 
 def _parameter(parameter: Parameter, place: str) -> Json:
-    if parameter.kind == "pairs":
-        pairs = {"type": "array", "items": {"type": "string", "pattern": "^[^=]+="}}
-        return {"name": parameter.name, "in": place, "description": parameter.summary, "schema": pairs}
+    if parameter.kind in ("pairs", "texts"):
+        one = {"type": "string", "pattern": "^[^=]+="} if parameter.kind == "pairs" else {"type": "string"}
+        many = {"type": "array", "items": one}
+        return {"name": parameter.name, "in": place, "description": parameter.summary, "schema": many}
     schema: dict[str, Any] = {"type": "integer" if parameter.kind == "integer" else "string"}
     if parameter.choices:
         schema["enum"] = list(parameter.choices)

@@ -113,6 +113,18 @@ async def signal_run(site: Site, call: Call) -> Response:
     return answer({"run_id": run, "signal": told})
 
 
+async def retry_run(site: Site, call: Call) -> Response:
+    run = site.client.run(await _one(site, call))
+    new = await run.retry(from_=call.body.get("from", ()), run_id=call.body.get("run_id"))
+    where = {"Location": f"/api/runs/{quote(new.id, safe='')}"}
+    return answer({"run_id": new.id}, status=HTTPStatus.CREATED, headers=where)
+
+
+async def preview_retry(site: Site, call: Call) -> Response:
+    found = await site.client.run(call.path("run")).preview_retry(from_=call.query["from"])
+    return answer({"retry": found})
+
+
 async def _one(site: Site, call: Call) -> str:
     """The whole id: what is changed must be one run. Raises UnknownRunError, AmbiguousRunError."""
     found: str = (await site.client.run(call.path("run")).digest(0))["run_id"]

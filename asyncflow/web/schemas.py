@@ -54,6 +54,12 @@ START = _object(
     },
     "flow",
 )
+RETRY = _object(
+    {
+        "from": {**_list(_NAME), "description": "Nodes that run again, with all that follows them."},
+        "run_id": {**_NAME, "description": "The new run's id; the same id again is the same run. Drawn if not given."},
+    }
+)
 CANCEL = _object({"reason": {**_TEXT, "maxLength": 1000, "description": "Why; kept with the run."}})
 
 SIGNAL = _object(
@@ -169,6 +175,9 @@ SCHEMAS: Mapping[str, Json] = MappingProxyType(
         "FlowsAnswer": _answer(flows=_list(_ref("Flow"))),
         "RunAnswer": _answer(run=_ref("Run")),
         "RunsAnswer": _answer(runs=_list(_ref("RunSummary"))),
+        "RetryAnswer": _answer(
+            retry=_answer(run_id=_TEXT, flow=_TEXT, again=_COUNTS, reused=_COUNTS, flow_has_changed={"type": "boolean"})
+        ),
         "RunIdAnswer": _answer(run_id=_TEXT),
         "SignalAnswer": _answer(
             run_id=_TEXT,

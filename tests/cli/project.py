@@ -39,6 +39,13 @@ def fail(how="on purpose"):
 
 
 @app.task
+def unlock(file):
+    if not os.path.exists(file):
+        raise FileNotFoundError(file)
+    return "open"
+
+
+@app.task
 def wait(file):
     while not os.path.exists(file):
         time.sleep(0.02)
@@ -50,8 +57,10 @@ tasks:
   - {name: Add, celery_task: tasks.add, args: [node_args.x]}
   - {name: Fail, celery_task: tasks.fail, args: []}
   - {name: Mend, celery_task: tasks.add, args: [{value: 1}]}
+  - {name: Unlock, celery_task: tasks.unlock, args: [node_args.key]}
+  - {name: Enter, celery_task: tasks.add, args: [results.Add.sum]}
   - {name: Wait, celery_task: tasks.wait, args: [{value: alarm}]}
-flows: [good, bad, mended, long]
+flows: [good, bad, mended, locked, long]
 global: {celery_app: "tasks:app"}
 flow-definitions:
   - name: good
@@ -66,6 +75,11 @@ flow-definitions:
       - {from: , to: Fail}
     failures:
       - {nodes: Fail, fallback: Mend}
+  - name: locked
+    edges:
+      - {from: , to: Add}
+      - {from: Add, to: Unlock}
+      - {from: [Add, Unlock], to: Enter}
   - name: long
     edges:
       - {from: , to: Wait}

@@ -50,6 +50,24 @@ async def test_all_that_is_stored_of_a_run_goes_with_it(store):
     await store.commit(step("r", 1, attempts=(attempt("t1", "r"),)))
 
 
+async def test_a_run_stays_while_one_of_its_retries_does(store):
+    second = {"retry_of": "first", "first_run": "first"}
+    third = {"retry_of": "second", "first_run": "first"}
+    await store.commit(
+        Batch(
+            advances=(
+                ended("first", 1.0),
+                ended("second", 2.0, labels=second),
+                ended("third", 20.0, labels=third),
+                ended("other", 1.0),
+            )
+        )
+    )
+    assert await store.remove_ended(10.0, 100) == 1
+    assert await run_ids(store) == {"first", "second", "third"}
+    assert await store.remove_ended(30.0, 100) == 3
+
+
 async def test_a_tree_is_kept_while_any_run_in_it_is_not_over(store):
     await store.commit(
         Batch(advances=(ended("r", 5.0), ended("a", 4.0, **child_of("r")), advance("b", 1, **child_of("r"))))

@@ -70,6 +70,21 @@ async def test_the_list_is_filtered_and_limited(restaurant: Restaurant) -> None:
     assert len(one) == 1
 
 
+async def test_a_run_that_failed_is_retried_after_a_preview(restaurant: Restaurant) -> None:
+    async with restaurant.asked() as asked:
+        await start(asked, "fire", run_id="one")
+        await asked.get("/api/runs/one/wait")
+        preview = (await asked.get("/api/runs/one/retry")).json()["retry"]
+        response = await asked.post("/api/runs/one/retry", json={"run_id": "two"})
+        again = (await asked.get("/api/runs/two/wait")).json()["run"]
+        wrong = await asked.post("/api/runs/two/retry", json={"from": ["Nothing"]})
+    assert preview == {"run_id": "one", "flow": "fire", "again": {"Burn": 1}, "reused": {}, "flow_has_changed": False}
+    assert (response.status_code, response.json()) == (201, {"run_id": "two"})
+    assert (again["state"], again["labels"]) == ("failed", {"retry_of": "one", "first_run": "one"})
+    assert wrong.status_code == 400
+    assert "run two has started no Nothing" in wrong.json()["error"]["message"]
+
+
 @pytest.mark.parametrize(
     ("query", "expected"),
     [

@@ -17,7 +17,7 @@ from asyncflow.model.names import RunId
 
 _Connection: TypeAlias = psycopg.AsyncConnection[Any]
 
-# Children first: while its root is there, the rest of a tree is found again.
+# Children first: while its root is there, the rest of a tree is found again. A retry shows results of the runs before it.
 _REMOVE = """
 WITH roots AS (
     SELECT run, run_id, ended_at FROM runs AS root
@@ -27,6 +27,10 @@ WITH roots AS (
         SELECT 1 FROM runs AS child WHERE child.root_id = root.run_id AND child.parent_run IS NOT NULL
           AND (child.ended_at IS NULL OR child.ended_at >= %(before)s
                OR EXISTS (SELECT 1 FROM attempts WHERE run = child.run AND verdict IS NULL)))
+      AND NOT EXISTS (
+        SELECT 1 FROM labels JOIN runs AS retry USING (run)
+        WHERE name = 'first_run' AND (retry.ended_at IS NULL OR retry.ended_at >= %(before)s)
+          AND value = coalesce((SELECT value FROM labels WHERE run = root.run AND name = 'first_run'), root.run_id))
     ORDER BY ended_at LIMIT %(limit)s
 ), trees AS (
     SELECT run, ended_at, run AS root, TRUE AS is_root FROM roots

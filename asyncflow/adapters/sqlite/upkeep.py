@@ -12,6 +12,7 @@ from asyncflow.adapters.sqlite.queries import one_view
 from asyncflow.model.finding import Finding
 from asyncflow.model.names import RunId
 
+# A retry shows results of the runs before it.
 _OVER = """
 SELECT run, run_id FROM runs AS root
 WHERE parent_run IS NULL AND ended_at < :before
@@ -20,6 +21,10 @@ WHERE parent_run IS NULL AND ended_at < :before
     SELECT 1 FROM runs AS child WHERE child.root_id = root.run_id AND child.parent_run IS NOT NULL
       AND (child.ended_at IS NULL OR child.ended_at >= :before
            OR EXISTS (SELECT 1 FROM attempts WHERE run = child.run AND verdict IS NULL)))
+  AND NOT EXISTS (
+    SELECT 1 FROM labels JOIN runs AS retry USING (run)
+    WHERE name = 'first_run' AND (retry.ended_at IS NULL OR retry.ended_at >= :before)
+      AND value = coalesce((SELECT value FROM labels WHERE run = root.run AND name = 'first_run'), root.run_id))
 ORDER BY ended_at LIMIT :limit
 """
 _CHILDREN = "SELECT run FROM runs WHERE root_id = ? AND parent_run IS NOT NULL LIMIT ?"
