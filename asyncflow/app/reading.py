@@ -20,4 +20,4 @@ def read_configuration(settings: Settings) -> Configuration:
 def refuse_none(settings: Settings) -> None:
     """Raises RequestError where no configuration is named."""
     if not settings.config:
-        raise RequestError("no configuration: give -c PATH, or set ASYNCFLOW_CONFIG")
+        raise RequestError("no configuration: give -c PATH, or set ASYNCFLOW_CONFIG; `asyncflow init` writes one")

@@ -42,6 +42,9 @@ class Settings:
     environ: Mapping[str, str] = field(default_factory=lambda: dict(os.environ), repr=False)
 
 
+_PROJECT = ("nodes.yaml", "flows.yaml")
+"""The configuration where none is named, if both are in the working directory."""
+
 _NUMBERS: tuple[tuple[str, str, type[int | float]], ...] = (
     ("ASYNCFLOW_PARTITIONS", "partitions", int),
     ("ASYNCFLOW_LEASE", "lease", float),
@@ -51,6 +54,8 @@ _NUMBERS: tuple[tuple[str, str, type[int | float]], ...] = (
 def settings_from(environ: Mapping[str, str], **given: object) -> Settings:
     """Settings from the environment; what is given by name, and is neither None nor empty, wins."""
     found: dict[str, object] = {"environ": dict(environ)}
+    if all(Path(name).is_file() for name in _PROJECT):
+        found["config"] = tuple(map(Path, _PROJECT))
     if environ.get("ASYNCFLOW_CONFIG"):
         found["config"] = tuple(Path(part) for part in environ["ASYNCFLOW_CONFIG"].split(os.pathsep) if part)
     for name in ("broker_url", "store_url", "namespace", "celery_app", "result_backend", "completion", "worker_events"):

@@ -18,6 +18,9 @@ class ByDispatcher:
     async def report(self, run: str) -> Mapping[str, Json]:
         return (await self._client.run(run).status()).report
 
+    async def journal(self, run_id: str, after: int, limit: int) -> Sequence[Mapping[str, Json]]:
+        return await self._client.run(run_id).journal(after, limit)
+
     async def list(self, which: ListRuns) -> Sequence[Mapping[str, Json]]:
         runs: Sequence[Mapping[str, Json]] = (await self._client.ask(which))["runs"]
         return runs

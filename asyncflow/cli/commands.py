@@ -7,16 +7,17 @@ from pathlib import Path
 import click
 
 from asyncflow.cli.group import Commands, later, offers
+from asyncflow.cli.groups import db, token
 from asyncflow.cli.options import (
     BROKER,
     CONFIG,
     HTTP_HOST,
-    KEEP,
     LOG_FORMAT,
     STORE,
     Sending,
     Site,
     Where,
+    again_options,
     config_options,
     dice_options,
     embedded_options,
@@ -28,7 +29,6 @@ from asyncflow.cli.options import (
     print_options,
     read_options,
     site_options,
-    store_options,
     where_options,
     which_options,
     wish_options,
@@ -51,6 +51,21 @@ def asyncflow() -> None:
 
     Exit codes: 0 ok, 1 the flow failed or was cancelled, 2 wrong use or configuration, 3 not found, 4 conflict,
     5 the broker, the store or a dispatcher cannot be reached.
+    """
+
+
+@asyncflow.command()
+@click.argument("folder", required=False, type=click.Path(path_type=Path), default=Path(), metavar="[FOLDER]")
+@click.option(
+    "--celery-app", default="", metavar="APP", help="Write down the tasks of this app, such as proj.celery:app."
+)
+@click.option("--force", is_flag=True, help="Overwrite files that are there.")
+@print_options
+@later("asyncflow.cli.init:init")
+def init() -> None:
+    """Write the files of a new project: a demonstration that runs at once, or the tasks of your Celery app.
+
+    The app is imported, with the modules that it includes; its tasks are called by their names, and stay as they are.
     """
 
 
@@ -93,13 +108,27 @@ def watch() -> None:
 @RUN
 @read_options
 @output_options
-@later("asyncflow.cli.show:status")
-def status() -> None:
-    """Show a run with its nodes.
+@later("asyncflow.cli.show:show")
+def show() -> None:
+    """Show a run: its nodes, what was not taken and why; with -v also arguments, attempts, results, tracebacks.
 
     RUN is a run's id, or a beginning of it that fits no other. With --broker a dispatcher is asked; without, the store
     is read, also while another process uses it.
     """
+
+
+# What `show` was called before; scripts may use it.
+asyncflow.add_command(click.Command("status", params=show.params, callback=show.callback, help=show.help, hidden=True))
+
+
+@asyncflow.command()
+@RUN
+@click.option("-f", "--follow", is_flag=True, help="Go on until the run is over; asks a dispatcher.")
+@read_options
+@output_options
+@later("asyncflow.cli.journal:logs")
+def logs() -> None:
+    """Tell what was decided about a run, line by line; with --json one object a line, as it is stored."""
 
 
 @asyncflow.command("list")
@@ -158,10 +187,7 @@ def signal() -> None:
 
 @asyncflow.command()
 @RUN
-@click.option("--from", "again", multiple=True, metavar="NODE", help="Run NODE again with all after it; repeatable.")
-@click.option("--dry-run", is_flag=True, help="Say what would run again and what would be reused, and start nothing.")
-@click.option("--run-id", metavar="ID", help="Give the new run its id; the same id again is the same run.")
-@click.option("--wait", is_flag=True, help="Watch the new run, and end with its outcome.")
+@again_options
 @where_options
 @embedded_options
 @output_options
@@ -196,45 +222,13 @@ def serve() -> None:
 @log_options
 @later("asyncflow.cli.serve:dev")
 def dev() -> None:
-    """Serve everything from this process, with a page to see it: a dispatcher, a Celery worker, a store in a file."""
+    """Serve everything from this process, with a page to see it: a dispatcher, a Celery worker, a store in a file.
+
+    Where no configuration is named, and none is here, it serves a demonstration.
+    """
 
 
-@asyncflow.group(cls=Commands)
-def token() -> None:
-    """Make and revoke tokens for the HTTP API; it demands them where it can be reached from elsewhere."""
-
-
-@token.command()
-@click.option(
-    "--scope",
-    type=click.Choice(["read", "run", "admin"]),
-    default="read",
-    show_default=True,
-    help="read looks; run starts and stops runs too; admin sees and revokes tokens too.",
-)
-@click.option("--name", default="", metavar="TEXT", help="Whose it is, or what for.")
-@store_options
-@print_options
-@later("asyncflow.cli.tokens:create")
-def create() -> None:
-    """Make a token and print it. It is not kept, and cannot be shown again."""
-
-
-@token.command("list")
-@store_options
-@print_options
-@later("asyncflow.cli.tokens:list_tokens")
-def list_tokens() -> None:
-    """List the tokens that are valid."""
-
-
-@token.command()
-@click.argument("id")
-@store_options
-@print_options
-@later("asyncflow.cli.tokens:revoke")
-def revoke() -> None:
-    """Let the token with this ID be valid no longer; servers notice at once."""
+asyncflow.add_command(token)
 
 
 @asyncflow.command()
@@ -331,48 +325,7 @@ def simulate() -> None:
     """
 
 
-@asyncflow.group(cls=Commands)
-def db() -> None:
-    """Look after a store: its schema, its soundness, its size."""
-
-
-@db.command()
-@store_options
-@output_options
-@later("asyncflow.cli.store:upgrade")
-def upgrade() -> None:
-    """Bring the schema up to date. SQLite does that by itself when a dispatcher starts; PostgreSQL does not."""
-
-
-@db.command("check")
-@store_options
-@output_options
-@later("asyncflow.cli.store:check")
-def check_store() -> None:
-    """Look through everything that is stored for what cannot be. Ends with 1 when there is such a thing."""
-
-
-@db.command()
-@click.argument("runs", nargs=-1, metavar="[RUN...]", shell_complete=RUNS_OFFERED)
-@click.option("-o", "--output", "file", type=click.Path(path_type=Path), metavar="FILE", help="Else standard output.")
-@store_options
-@log_options
-@later("asyncflow.cli.store:export")
-def export() -> None:
-    """Write runs with their journals, attempts and results as lines of JSON; all runs if none are named."""
-
-
-@db.command()
-@KEEP
-@click.option("--dry-run", is_flag=True, help="Say how many runs would go, and remove none.")
-@store_options
-@output_options
-@later("asyncflow.cli.store:clean")
-def clean() -> None:
-    """Remove runs that ended long ago, with their sub-flows; a run that anything may still happen to stays.
-
-    A SQLite store in use by a dispatcher must be left by it first.
-    """
+asyncflow.add_command(db)
 
 
 @asyncflow.command()

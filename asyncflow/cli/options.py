@@ -41,6 +41,16 @@ class Wish:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Again:
+    """What of a run to run again, and how."""
+
+    nodes: tuple[str, ...] = ()
+    dry_run: bool = False
+    run_id: str | None = None
+    wait: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Which:
     """Which runs to list."""
 
@@ -241,6 +251,16 @@ wish_options = gathered(
     click.option("--run-subsequent", is_flag=True, help="With --only: run what follows the tasks too."),
     click.option("--label", multiple=True, metavar="NAME=VALUE", callback=_pairs, help="Mark the run; repeatable."),
     click.option("--run-id", metavar="ID", help="Give the run its id; the same id again is the same run."),
+)
+again_options = gathered(
+    Again,
+    "again",
+    click.option(
+        "--from", "nodes", multiple=True, metavar="NODE", help="Run NODE again with all after it; repeatable."
+    ),
+    click.option("--dry-run", is_flag=True, help="Say what would run again and what would be reused; start nothing."),
+    click.option("--run-id", metavar="ID", help="Give the new run its id; the same id again is the same run."),
+    click.option("--wait", is_flag=True, help="Watch the new run, and end with its outcome."),
 )
 which_options = gathered(
     Which,

@@ -14,7 +14,7 @@ from asyncflow.cli.environment import in_loop, settings_of
 from asyncflow.cli.exits import Exit
 from asyncflow.cli.group import say
 from asyncflow.cli.logs import logs_on
-from asyncflow.cli.options import Embedded, Output, Where, retyped
+from asyncflow.cli.options import Again, Embedded, Output, Where, retyped
 from asyncflow.cli.run import Session
 from asyncflow.cli.words import one_line
 from asyncflow.client import Client, Retry, RunHandle
@@ -26,51 +26,42 @@ class Attempted:
     """A retry, under an id that is drawn here, so that it can be named when all is interrupted."""
 
     of: str
-    again: tuple[str, ...]
+    nodes: tuple[str, ...]
     run_id: str
 
     async def ask(self, client: Client) -> RunHandle:
-        return await client.run(self.of).retry(from_=self.again, run_id=self.run_id)
+        return await client.run(self.of).retry(from_=self.nodes, run_id=self.run_id)
 
 
-def retry(
-    run: str,
-    again: tuple[str, ...],
-    dry_run: bool,
-    run_id: str | None,
-    wait: bool,
-    where: Where,
-    embedded: Embedded,
-    output: Output,
-) -> int:
+def retry(run: str, again: Again, where: Where, embedded: Embedded, output: Output) -> int:
     """The body of `asyncflow retry`."""
     settings = settings_of(where, embedded)
     found: list[Retry] = []
 
     async def main() -> None:
         async with connecting(settings) as client:
-            preview = await client.run(run).preview_retry(from_=again)
+            preview = await client.run(run).preview_retry(from_=again.nodes)
             found.append(preview)
-            if not dry_run and settings.broker_url and not wait:
-                await Attempted(of=preview.run_id, again=again, run_id=new_id).ask(client)
+            if not again.dry_run and settings.broker_url and not again.wait:
+                await Attempted(of=preview.run_id, nodes=again.nodes, run_id=new_id).ask(client)
 
-    new_id = run_id or str(uuid.uuid4())
+    new_id = again.run_id or str(uuid.uuid4())
     with logs_on(talk_console(), output):
         in_loop(main)
     [preview] = found
-    if dry_run:
+    if again.dry_run:
         return _tell_preview(preview, output)
     if not output.quiet:
         _say_preview(preview)
-    if wait or not settings.broker_url:
-        attempted = Attempted(of=preview.run_id, again=again, run_id=new_id)
-        return Session(settings, where, output).watch(attempted, announce=wait and not output.json)
+    if again.wait or not settings.broker_url:
+        attempted = Attempted(of=preview.run_id, nodes=again.nodes, run_id=new_id)
+        return Session(settings, where, output).watch(attempted, announce=again.wait and not output.json)
     if output.json:
         print_json({"run_id": new_id})
     else:
         click.echo(new_id)
         if not output.quiet:
-            say(f"next: asyncflow watch {new_id[:8] if run_id is None else new_id}{retyped(where, 'broker')}")
+            say(f"next: asyncflow watch {new_id[:8] if again.run_id is None else new_id}{retyped(where, 'broker')}")
     return Exit.OK
 
 

@@ -42,7 +42,7 @@ def start(flow: str, where: Where, wish: Wish, wait: bool, output: Output) -> in
 
 def watch_run(run: str, where: Where, output: Output) -> int:
     """The body of `asyncflow watch`."""
-    settings = settings_with_broker(where, "watch", "`asyncflow status` reads the store of a run without one")
+    settings = settings_with_broker(where, "watch", "`asyncflow show` reads the store of a run without one")
     return Session(settings, where, output).watch(Known(run_id=run))
 
 
@@ -161,4 +161,4 @@ class Session:
         return Exit.INTERRUPTED
 
     def _status(self, run_id: str) -> str:
-        return f"asyncflow status {shlex.quote(short(run_id))}{retyped(self._where, 'broker', 'store')}"
+        return f"asyncflow show {shlex.quote(short(run_id))}{retyped(self._where, 'broker', 'store')}"

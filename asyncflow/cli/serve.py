@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
+import os
 import signal
+import sys
+import tempfile
+import webbrowser
 from dataclasses import replace
+from pathlib import Path
 
 import anyio
 import click
 
 from asyncflow import app
+from asyncflow.app import scaffold
 from asyncflow.cli.environment import in_loop, settings_of, settings_with_broker
 from asyncflow.cli.exits import Exit
+from asyncflow.cli.group import say
 from asyncflow.cli.logs import daemon_logs
 from asyncflow.cli.options import Embedded, Output, Site, Where
 from asyncflow.cli.reporting import Reporting
@@ -34,17 +41,39 @@ def dev(where: Where, embedded: Embedded, site: Site, output: Output) -> int:
             "dev brings a broker of its own; leave ASYNCFLOW_BROKER_URL, or use `asyncflow serve --http`"
         )
 
+    is_demo = not settings.config
+    if is_demo:
+        settings = _demonstration(settings)
+
     async def main() -> None:
         with anyio.open_signal_receiver(signal.SIGTERM, signal.SIGINT) as signals:
             async with app.connecting(settings) as client, app.serving_http(settings, _http(site), client) as url:
                 if not output.quiet:
                     click.echo(f"asyncflow is at {url}  (Ctrl-C ends it)", err=True)
+                if is_demo:
+                    await client.start("dinner", {"guests": 4})
+                if sys.stdout.isatty():
+                    _open(url)
                 async for _ in signals:
                     return
 
     with daemon_logs("plain", output):
         in_loop(main)
     return Exit.OK
+
+
+def _demonstration(settings: app.Settings) -> app.Settings:
+    folder = Path(tempfile.mkdtemp(prefix="asyncflow-demo-"))
+    scaffold.write(scaffold.demonstration(), folder, force=False)
+    say(f"there are no flows here: a demonstration is served from {folder}")
+    say("next: `asyncflow init FOLDER` makes a project of your own")
+    return replace(settings, config=(folder,), store_url=f"sqlite:///{folder / 'asyncflow.db'}")
+
+
+def _open(url: str) -> None:
+    """Where there is a desktop: a browser in the terminal would take it over."""
+    if sys.platform in ("darwin", "win32") or os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY"):
+        webbrowser.open(url)
 
 
 def _http(site: Site) -> app.Http:

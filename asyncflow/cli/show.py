@@ -1,4 +1,4 @@
-"""`status` and `list`: looking at runs, through a dispatcher or straight in its store."""
+"""`show` and `list`: looking at runs, through a dispatcher or straight in its store."""
 
 from __future__ import annotations
 
@@ -15,15 +15,17 @@ from asyncflow.cli.environment import in_loop
 from asyncflow.cli.exits import Exit
 from asyncflow.cli.logs import logs_on
 from asyncflow.cli.options import Output, Where, Which
+from asyncflow.cli.story import short_json, tell_nodes, tell_verdicts
 from asyncflow.cli.tree import drawn, mark, rows_of
 from asyncflow.cli.views import looking
-from asyncflow.cli.words import duration, of_error, one_line, printable, short
+from asyncflow.cli.words import duration, of_error, one_line, short
 from asyncflow.model.names import FlowName, Json
 from asyncflow.model.requests import ListRuns
+from asyncflow.model.run import Status
 
 
-def status(run: str, where: Where, output: Output) -> int:
-    """The body of `asyncflow status`."""
+def show(run: str, where: Where, output: Output) -> int:
+    """The body of `asyncflow show`."""
 
     async def main() -> Mapping[str, Json]:
         async with looking(where) as view:
@@ -72,17 +74,26 @@ def _print_run(report: Mapping[str, Json], console: Console, *, verbose: bool) -
     ended = board.ended_at if board.ended_at is not None else time.time()
     head.append(f"  {duration(ended - board.started_at)}").append(f"  run {board.run_id}", "dim")
     console.print(head)
+    if report["node_args"] is not None:
+        console.print(f"  node args: {short_json(report['node_args'])}", style="dim")
     for name, value in report["labels"].items():
         console.print(f"  {one_line(name)}={one_line(value)}", style="dim")
     if board.error is not None:
         console.print(Text.assemble("  error: ", (of_error(board.error), "red")), soft_wrap=True)
     for line in drawn(rows_of(board, time.time(), depth=1), console.width):
         console.print(line, soft_wrap=True)
+    tell_verdicts(report, console, everything=verbose)
     if verbose:
-        for branch, node in board.everywhere():
-            if node.error is not None and node.error.traceback:
-                console.print(f"\n{'/'.join((*branch.path, node.name))}:", style="red")
-                console.print("\n".join(map(printable, node.error.traceback.splitlines())), style="dim", soft_wrap=True)
+        tell_nodes(report, console)
+    elif console.is_terminal:
+        _say_next(board, console)
+
+
+def _say_next(board: Board, console: Console) -> None:
+    run = short(board.run_id)
+    console.print(f"\nmore: asyncflow show {run} -v, asyncflow logs {run}", style="dim")
+    if board.state in (Status.FAILED, Status.CANCELLED):
+        console.print(f"next: asyncflow retry {run} --dry-run", style="dim")
 
 
 def _print_list(runs: Sequence[Mapping[str, Json]], console: Console) -> None:

@@ -12,6 +12,7 @@ from asyncflow.cli.environment import settings_of
 from asyncflow.cli.group import found
 from asyncflow.cli.options import Where
 from asyncflow.dispatcher.reports import find_run, list_runs, run_as_json
+from asyncflow.dispatcher.stories import entry_json
 from asyncflow.errors import StoreError
 from asyncflow.model import jsontext
 from asyncflow.model.names import Json, RunId, TaskId
@@ -23,6 +24,9 @@ class View(Protocol):
     async def report(self, run: str) -> Mapping[str, Json]: ...
 
     async def list(self, which: ListRuns) -> Sequence[Mapping[str, Json]]: ...
+
+    async def journal(self, run_id: str, after: int, limit: int) -> Sequence[Mapping[str, Json]]:
+        """{"version", "at", "facts"} of the entries after a version."""
 
 
 @asynccontextmanager
@@ -54,6 +58,9 @@ class _InStore:
 
     async def list(self, which: ListRuns) -> Sequence[Mapping[str, Json]]:
         return await list_runs(self._store, which)
+
+    async def journal(self, run_id: str, after: int, limit: int) -> Sequence[Mapping[str, Json]]:
+        return [entry_json(entry) for entry in await self._store.journal(RunId(run_id), after, limit)]
 
     async def _results(self, ids: Sequence[TaskId]) -> dict[TaskId, Json]:
         return {id: jsontext.loads(text) for id, text in (await self._store.results(ids)).items()}

@@ -68,7 +68,7 @@ class Stories:
 
     async def entries(self, run_id: RunId, after: int, limit: int) -> list[Json]:
         """A part of its journal. Raises StoreError."""
-        return [_entry_json(entry) for entry in await self._store.journal(run_id, after, limit)]
+        return [entry_json(entry) for entry in await self._store.journal(run_id, after, limit)]
 
     async def _child(self, run_id: RunId, most: int) -> dict[str, Json]:
         try:
@@ -125,6 +125,6 @@ def _node_of(view: RunView, id: str) -> NodeView | None:
     return next((node for node in view.nodes.values() if any(one.id == id for one in node.tries)), None)
 
 
-def _entry_json(entry: Entry) -> Json:
+def entry_json(entry: Entry) -> Json:
     facts = jsontext.loads(journal.encode(entry.facts))
     return {"version": entry.version, "at": instant(entry.at), "facts": facts}

@@ -11,6 +11,7 @@ from asyncflow.engine.keeping import take
 from asyncflow.engine.nodes import Origin, start_node
 from asyncflow.engine.propagation import parent_of
 from asyncflow.engine.step import UNANSWERED, FunctionRaisedError, Sources, Step, as_text
+from asyncflow.engine.telling import what_was_read
 from asyncflow.engine.templates import node_args_of
 from asyncflow.errors import RequestError
 from asyncflow.model.decision import ItemsOf, ReuseOf
@@ -83,7 +84,9 @@ def _fire_if_holds(step: Step, edge: Edge, sources: Sources, parent: Parent | No
     if verdict is UNANSWERED:
         return
     if not verdict:
-        step.record(EdgeNotFired(edge=edge.index, sources=shown, why=str(edge.condition)))
+        read = what_was_read(step, edge.condition, sources)
+        why = str(edge.condition)
+        step.record(EdgeNotFired(edge=edge.index, sources=shown, why=why, read=read, targets=targets))
         return
     if edge.foreach is None:
         step.record(EdgeFired(edge=edge.index, sources=shown))

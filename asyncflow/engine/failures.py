@@ -6,6 +6,7 @@ from asyncflow.engine.conditions import holds
 from asyncflow.engine.nodes import Origin, start_node
 from asyncflow.engine.propagation import failed_parent_of
 from asyncflow.engine.step import UNANSWERED, Step
+from asyncflow.engine.telling import what_was_read
 from asyncflow.model.facts import FallbackNotStarted, FallbackStarted
 from asyncflow.model.flow import Fallback
 from asyncflow.model.names import NodeName
@@ -34,7 +35,8 @@ def _handle_one(step: Step, nodes: frozenset[NodeName], fallbacks: tuple[Fallbac
         if verdict:
             taken.append(fallback)
         else:
-            step.record(FallbackNotStarted(fallback=fallback.index, why=str(fallback.condition)))
+            read = what_was_read(step, fallback.condition, {})
+            step.record(FallbackNotStarted(fallback=fallback.index, why=str(fallback.condition), read=read))
     if not taken:
         return False
     handled = {name: last for name in sorted(nodes) if (last := step.run.failed[name].last) is not None}

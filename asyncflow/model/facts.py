@@ -161,6 +161,9 @@ class EdgeNotFired:
     edge: int
     sources: Mapping[NodeName, TaskId] = field(default_factory=dict)
     why: str = ""
+    """The condition that did not hold; `read` tells what it has read."""
+    read: str = ""
+    targets: tuple[NodeName, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -191,6 +194,7 @@ class FallbackStarted:
 class FallbackNotStarted:
     fallback: int
     why: str = ""
+    read: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

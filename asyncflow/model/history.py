@@ -257,6 +257,8 @@ def node_json(node: NodeView, result: Json) -> dict[str, Json]:
         "result": result,
         "error": error_json(node.error),
         "parent": node.parent,
+        "node_args": node.node_args,
+        "own_args": node.own_args,
         "handled": node.handled,
         "fallback": node.fallback is not None,
         "due": instant(node.due or node.started_at),
@@ -277,6 +279,11 @@ def _try_json(one: TryView) -> dict[str, Json]:
         "ended_at": instant(one.ended_at),
         "error": error_json(one.error),
     }
+
+
+def seconds_between(begin: str, end: str | None) -> float | None:
+    """Between two instants as they are told; None while there is no end."""
+    return None if end is None else (datetime.fromisoformat(end) - datetime.fromisoformat(begin)).total_seconds()
 
 
 def error_json(error: TaskError | None) -> Json:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from typing import TypeVar
 
 from asyncflow.model import facts as f
-from asyncflow.model.names import Json
+from asyncflow.model.names import Json, NodeName
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -19,7 +19,11 @@ class EdgeView:
     """How many items its foreach has yielded, all in all."""
     not_fired: int = 0
     why: str = ""
-    """Why it did not fire, the last time."""
+    """Why it did not fire, the last time: the condition, and what that had read."""
+    read: str = ""
+    sources: tuple[NodeName, ...] = ()
+    targets: tuple[NodeName, ...] = ()
+    """Between which nodes it lies, where it did not fire or was left out."""
     omitted: bool = False
     """A selective run left it out, or some of its targets."""
 
@@ -28,7 +32,8 @@ class EdgeView:
 class FallbackView:
     started: int = 0
     why: str = ""
-    """Why it did not start, the last time."""
+    """Why it did not start, the last time: the condition, and what that had read."""
+    read: str = ""
 
 
 _View = TypeVar("_View", EdgeView, FallbackView)
@@ -47,9 +52,16 @@ def tell_edge(edges: dict[int, EdgeView], fact: f.Fact) -> None:
             edges[index] = replace(old, fired=old.fired + 1, items=old.items + (fact.items or 0))
         case f.EdgeNotFired(edge=index):
             old = edges.get(index, _NEW_EDGE)
-            edges[index] = replace(old, not_fired=old.not_fired + 1, why=fact.why)
+            edges[index] = replace(
+                old,
+                not_fired=old.not_fired + 1,
+                why=fact.why,
+                read=fact.read,
+                sources=tuple(fact.sources),
+                targets=fact.targets,
+            )
         case f.EdgeOmitted(edge=index):
-            edges[index] = replace(edges.get(index, _NEW_EDGE), omitted=True)
+            edges[index] = replace(edges.get(index, _NEW_EDGE), omitted=True, targets=fact.targets)
 
 
 def tell_fallback(fallbacks: dict[int, FallbackView], fact: f.Fact) -> None:
@@ -62,7 +74,7 @@ def tell_fallback(fallbacks: dict[int, FallbackView], fact: f.Fact) -> None:
                 old = fallbacks.get(index, _NEW_FALLBACK)
                 fallbacks[index] = replace(old, started=old.started + 1)
         case f.FallbackNotStarted(fallback=index):
-            fallbacks[index] = replace(fallbacks.get(index, _NEW_FALLBACK), why=fact.why)
+            fallbacks[index] = replace(fallbacks.get(index, _NEW_FALLBACK), why=fact.why, read=fact.read)
 
 
 def _move(views: dict[int, _View], moves: Mapping[int, int | None]) -> None:
@@ -79,9 +91,12 @@ def edge_json(index: int, edge: EdgeView) -> dict[str, Json]:
         "items": edge.items,
         "not_fired": edge.not_fired,
         "why": edge.why,
+        "read": edge.read,
+        "sources": list(edge.sources),
+        "targets": list(edge.targets),
         "omitted": edge.omitted,
     }
 
 
 def fallback_json(index: int, fallback: FallbackView) -> dict[str, Json]:
-    return {"index": index, "started": fallback.started, "why": fallback.why}
+    return {"index": index, "started": fallback.started, "why": fallback.why, "read": fallback.read}

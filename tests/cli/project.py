@@ -57,10 +57,11 @@ tasks:
   - {name: Add, celery_task: tasks.add, args: [node_args.x]}
   - {name: Fail, celery_task: tasks.fail, args: []}
   - {name: Mend, celery_task: tasks.add, args: [{value: 1}]}
+  - {name: Count, celery_task: tasks.add, args: [node_args.n]}
   - {name: Unlock, celery_task: tasks.unlock, args: [node_args.key]}
   - {name: Enter, celery_task: tasks.add, args: [results.Add.sum]}
   - {name: Wait, celery_task: tasks.wait, args: [{value: alarm}]}
-flows: [good, bad, mended, locked, long]
+flows: [good, bad, mended, picky, locked, long]
 global: {celery_app: "tasks:app"}
 flow-definitions:
   - name: good
@@ -75,6 +76,12 @@ flow-definitions:
       - {from: , to: Fail}
     failures:
       - {nodes: Fail, fallback: Mend}
+  - name: picky
+    edges:
+      - {from: , to: [Count, Fail]}
+      - {from: Count, to: Mend, condition: {name: fieldGreater, args: {key: sum, value: 5}}}
+    failures:
+      - {nodes: Fail, fallback: true}
   - name: locked
     edges:
       - {from: , to: Add}

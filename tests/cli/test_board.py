@@ -325,7 +325,7 @@ def failed_node(id: str, name: str = "Cook", *, handled: bool = False) -> dict[s
 
 def summary(report: Mapping[str, Json], **options: bool) -> list[str]:
     out = io.StringIO()
-    summarize(report, Console(file=out, width=80), next_command="asyncflow status r", **options)
+    summarize(report, Console(file=out, width=80), next_command="asyncflow show r", **options)
     return out.getvalue().splitlines()
 
 
@@ -334,7 +334,7 @@ def test_the_summary_names_what_failed_why_and_what_to_type_next() -> None:
         "✗ f failed in 0.00 s: 3 tasks failed  run r",
         "  Cook 2 times, first on attempt 3: OSError: no gas for a",
         "  handled by a fallback: Burn",
-        "  next: asyncflow status r",
+        "  next: asyncflow show r",
     ]
 
 

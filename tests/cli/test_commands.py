@@ -29,7 +29,7 @@ def test_help_lists_the_commands_in_their_order(runner: CliRunner) -> None:
     done = runner.invoke(asyncflow, ["--help"])
     listed = [line.split()[0] for line in done.stdout.split("Commands:")[1].splitlines() if line.strip()]
     assert done.exit_code == 0
-    assert listed[:4] == ["run", "start", "watch", "status"]
+    assert listed[:5] == ["init", "run", "start", "watch", "show"]
 
 
 @pytest.mark.parametrize("command", list(asyncflow.commands))

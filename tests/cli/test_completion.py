@@ -61,7 +61,7 @@ def test_a_shell_that_asks_the_command_is_answered(project: Project) -> None:
 
 def test_commands_flows_and_tasks_are_offered(shell: Shell) -> None:
     assert shell.offers("asyncflow sim") == ["simulate"]
-    assert shell.offers("asyncflow run ") == ["good", "bad", "mended", "long"]
+    assert shell.offers("asyncflow run ") == ["good", "bad", "mended", "picky", "locked", "long"]
     assert shell.offers("asyncflow run g") == ["good"]
     assert shell.offers("asyncflow run good --only M") == ["Mend"]
     assert shell.offers("asyncflow run -c flows.yaml m", ASYNCFLOW_CONFIG="") == ["mended"]
@@ -69,15 +69,15 @@ def test_commands_flows_and_tasks_are_offered(shell: Shell) -> None:
 
 def test_runs_are_offered_from_the_store(project: Project, shell: Shell) -> None:
     assert project.run("run", "bad", "--run-id", "night-1").code == 1
-    assert shell.offers("asyncflow status ") == ["night-1"]
-    assert shell.offers("asyncflow status day") == []
+    assert shell.offers("asyncflow show ") == ["night-1"]
+    assert shell.offers("asyncflow show day") == []
     assert shell.offers("asyncflow db export n") == ["night-1"]
 
 
 def test_what_cannot_be_known_offers_nothing_and_says_nothing(
     project: Project, shell: Shell, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    assert shell.offers("asyncflow status ") == []
+    assert shell.offers("asyncflow show ") == []
     assert shell.offers("asyncflow cancel ", ASYNCFLOW_BROKER_URL=f"amqp://127.0.0.1:{free_port()}/") == []
     (project.folder / "flows.yaml").write_text("flows: [")
     assert shell.offers("asyncflow run ") == []

@@ -136,7 +136,7 @@ def test_postgresql_is_upgraded_then_keeps_runs_which_are_listed_and_removed(
     assert project.look("db", "upgrade", *store).err.startswith("applied 0001")
     assert project.look("db", "upgrade", *store).err == "the schema is up to date\n"
     assert project.run("run", "bad", "--run-id", "one", *store).code == 1
-    assert project.look("status", "one", "--json", *store).json["state"] == "failed"
+    assert project.look("show", "one", "--json", *store).json["state"] == "failed"
     assert project.look("db", "check", *store).code == 0
     assert '"run_id":"one"' in project.look("db", "export", *store).out
     assert project.look("db", "clean", "--keep", "0s", "--json", *store).json == {"removed": 1}

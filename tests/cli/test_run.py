@@ -1,4 +1,4 @@
-"""`run`, `status` and `list` with everything embedded, in processes of their own."""
+"""`run`, `show` and `list` with everything embedded, in processes of their own."""
 
 from __future__ import annotations
 
@@ -26,8 +26,8 @@ def test_a_run_that_succeeds_ends_with_0_and_can_be_looked_at_afterwards(project
     assert "\x1b" not in done.err
 
     run_id = done.json["run_id"]
-    assert project.run("status", run_id[:8], "--json").json == done.json
-    assert "✓ Add" in project.look("status", run_id[:8]).out
+    assert project.run("show", run_id[:8], "--json").json == done.json
+    assert "✓ Add" in project.look("show", run_id[:8]).out
     assert project.look("list", "--json", "--flow", "good").json["runs"][0]["run_id"] == run_id
     assert run_id in project.look("list").out
     assert project.look("list", "--state", "failed").out == ""
@@ -37,14 +37,39 @@ def test_a_run_that_succeeds_ends_with_0_and_can_be_looked_at_afterwards(project
         assert project.look("list", *other).out == ""
 
 
+def test_a_run_tells_its_whole_story(project: Project) -> None:
+    arguments = '{"n": 0, "file": "absent"}'
+    assert project.run("run", "picky", "--node-args", arguments, "--run-id", "picky-1").code == 0
+    shown = project.look("show", "picky-1").out
+    assert "not taken:" in shown
+    assert (
+        "Count → Mend did not fire: fieldGreater(db.get('Count'), key='sum', value=5) was false; Count: sum = 1"
+        in shown
+    )
+    full = project.look("show", "picky-1", "-v").out
+    assert '  result: {"sum": 1}' in full
+    assert "Fail  failed" in full
+    assert "raise ValueError(how)" in full
+
+    lines = project.look("logs", "picky-1").out.splitlines()
+    told = [line.split("  ", 1)[1] for line in lines]
+    assert told[0] == "flow picky begins"
+    assert "Fail has failed: ValueError: on purpose" in told
+    assert "fallback 0 handles the failure of Fail" in told
+    assert told[-1] == "the run has succeeded"
+    facts = [json.loads(line) for line in project.look("logs", "picky-1", "--json").out.splitlines()]
+    assert [fact["fact"] for fact in facts][:3] == ["RunStarted", "EdgeFired", "NodeStarted"]
+    assert facts[-1]["fact"] == "RunSucceeded"
+
+
 def test_a_run_that_fails_ends_with_1_and_says_why(project: Project) -> None:
     done = project.run("run", "bad", "--json")
     assert done.code == 1
     assert done.json["state"] == "failed"
     assert "Fail: ValueError: on purpose" in done.err
-    assert f"next: asyncflow status {done.json['run_id'][:8]}" in done.err
+    assert f"next: asyncflow show {done.json['run_id'][:8]}" in done.err
     assert "Traceback" not in done.err
-    assert "raise ValueError(how)" in project.look("status", done.json["run_id"][:8], "-v").out
+    assert "raise ValueError(how)" in project.look("show", done.json["run_id"][:8], "-v").out
 
 
 def test_a_failure_that_a_fallback_handles_ends_with_0(project: Project) -> None:
@@ -55,7 +80,11 @@ def test_a_failure_that_a_fallback_handles_ends_with_0(project: Project) -> None
 @pytest.mark.parametrize(
     ("args", "code", "said"),
     [
-        (["run", "absent"], 3, "error: no flow is named 'absent'; configured flows: bad, good, long, mended\n"),
+        (
+            ["run", "absent"],
+            3,
+            "error: no flow is named 'absent'; configured flows: bad, good, locked, long, mended, picky\n",
+        ),
         (["run", "good"], 2, "node_args must be object"),
         (["run", "bad", "--only", "Add"], 2, "no path"),
         (["run", "bad", "-A", "tasks:absent"], 2, "cannot import the Celery app"),
@@ -77,8 +106,8 @@ def test_what_cannot_be_done_is_one_line_and_starts_nothing(
     [
         (["run", "good", "-c", ".", "--node-args", "{x: 1}"], 2, "line 1, column 2"),
         (["run", "good", "-c", ".", "--node-args", "@absent.json"], 2, "absent.json cannot be read"),
-        (["status", "x"], 5, "there is no store at asyncflow.db"),
-        (["status", "x", "--store", "sqlite:///flows.yaml"], 5, "not a SQLite database"),
+        (["show", "x"], 5, "there is no store at asyncflow.db"),
+        (["show", "x", "--store", "sqlite:///flows.yaml"], 5, "not a SQLite database"),
         (["list", "--store", "memory:"], 5, "ends with its process"),
     ],
 )
@@ -103,11 +132,11 @@ def test_a_wrong_configuration_shows_every_problem_and_starts_nothing(project: P
 def test_ids_that_are_unknown_or_fit_several_runs_have_their_own_exit_codes(project: Project) -> None:
     for run_id in ("same-1", "same-2"):
         project.run("run", "bad", "--run-id", run_id)
-    assert project.look("status", "same-1").code == 0
-    unknown = project.look("status", "other")
+    assert project.look("show", "same-1").code == 0
+    unknown = project.look("show", "other")
     assert unknown.code == 3
     assert unknown.err.startswith("error: no run has the id 'other'\nhint: ")
-    several = project.look("status", "same")
+    several = project.look("show", "same")
     assert several.code == 4
     assert "same-1" in several.err
 
@@ -123,7 +152,7 @@ def test_an_interrupt_leaves_the_run_open_and_says_how_to_go_on(project: Project
     assert "run night is open" in err
     assert "asyncflow run long --run-id night" in err
     assert "Traceback" not in err
-    assert project.look("status", "night", "--json").json["state"] == "running"
+    assert project.look("show", "night", "--json").json["state"] == "running"
 
 
 def test_a_store_in_use_is_a_conflict(project: Project) -> None:

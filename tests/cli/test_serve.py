@@ -56,7 +56,7 @@ def test_start_prints_the_id_and_status_and_list_ask_the_dispatcher(kitchen: Pro
     assert (started.code, started.out, started.err) == (0, "one\n", "")
     waited = kitchen.look("start", "good", "--node-args", '{"x": 1}', "--run-id", "one", "--wait", "--json")
     assert waited.json["state"] == "succeeded"
-    assert kitchen.look("status", "one", "--json").json == waited.json
+    assert kitchen.look("show", "one", "--json").json == waited.json
     assert "one" in [run["run_id"] for run in kitchen.look("list", "--json", "--state", "succeeded").json["runs"]]
 
 
@@ -97,7 +97,7 @@ def test_runs_are_paused_and_resumed_and_what_is_so_already_is_told(kitchen: Pro
     assert "paused run nap of flow long\n" in done.err
     assert "run one of flow good has succeeded already\n" in done.err
     assert "no run has the id 'absent'" in done.err
-    assert kitchen.look("status", "nap", "--json").json["state"] == "paused"
+    assert kitchen.look("show", "nap", "--json").json["state"] == "paused"
     assert kitchen.look("pause", "nap").err == "run nap of flow long is paused already\n"
     resumed = kitchen.look("resume", "na", "--json")
     assert resumed.json == {"runs": [{"run_id": "nap", "flow": "long", "state": "running"}]}
@@ -112,14 +112,14 @@ def test_an_interrupted_watcher_leaves_the_run_to_the_dispatcher(kitchen: Projec
         _, err = child.communicate(timeout=20)
     assert child.returncode == 130
     assert "run far goes on" in err
-    assert kitchen.look("status", "far", "--json").json["state"] == "running"
+    assert kitchen.look("show", "far", "--json").json["state"] == "running"
     assert kitchen.look("cancel", "far").code == 0
 
 
 def test_what_the_dispatcher_refuses_has_its_exit_code(kitchen: Project) -> None:
     assert kitchen.look("start", "absent").code == 3
     assert kitchen.look("start", "good").code == 2
-    assert kitchen.look("status", "absent").code == 3
+    assert kitchen.look("show", "absent").code == 3
 
 
 def test_a_broker_that_is_away_is_one_line(project: Project) -> None:
@@ -165,7 +165,7 @@ def test_without_a_dispatcher_it_is_said_whether_the_start_waits_for_one(strange
     assert "has no queue of a dispatcher yet, so nothing of it is kept" in anyio.run(ask)
     with stranger.begin("serve") as child:
         read_until(child, "dispatching")
-        assert stranger.look("status", "early").code == 3
+        assert stranger.look("show", "early").code == 3
     assert "the start of run early waits in the broker" in anyio.run(ask)
 
 

@@ -172,3 +172,33 @@ def test_predicates_of_the_user_get_results_node_args_and_their_arguments() -> N
     )
     sim.succeed(A="result")
     assert (seen, pending(run)) == ([("result", "args", 3)], ["B"])
+
+
+# --- What was read ----------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("condition", "result", "node_args", "read"),
+    [
+        (when("fieldEqual", "A", key="foo", value="bar"), {"foo": "baz"}, None, 'A: foo = "baz"'),
+        (when("fieldEqual", "A", key=["foo", 0], value=1), {"foo": []}, None, "A: no foo.0"),
+        (when("isInt", "A"), "x" * 100, None, 'A = "' + "x" * 58 + "…"),
+        (when("argsFieldEqual", key="x", value=1), 1, {"x": 2}, "node_args: x = 2"),
+        ({"not": when("fieldExist", "A", key="k")}, {"k": None}, None, "A: k = null"),
+        (
+            {"and": [when("fieldExist", "A", key="k"), when("fieldLess", "A", key="k", value=1)]},
+            {"k": 5},
+            None,
+            "A: k = 5",
+        ),
+        ({"or": [when("isInt", "A"), when("argsFieldExist", key="z")]}, "s", {}, 'A = "s"; node_args: no z'),
+    ],
+)
+def test_an_edge_that_did_not_fire_tells_what_its_condition_has_read(
+    condition: dict[str, Json], result: Json, node_args: Json, read: str
+) -> None:
+    sim = simulated({"main": ["-> A", edge("A -> B", condition=condition)]})
+    run = sim.start("main", node_args)
+    sim.succeed("A", result=result)
+    [fact] = [fact for fact in run.facts if isinstance(fact, f.EdgeNotFired)]
+    assert fact.read == read

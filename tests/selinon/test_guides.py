@@ -132,7 +132,7 @@ def test_the_guide_from_canvas_gives_the_same_bill_both_ways(tmp_path, vhost, re
     with Reader(tmp_path, "from-canvas.md", environ) as reader:
         printed = {command: reader.do(command) for command in reader.commands}
         runs = json.loads(reader.do("asyncflow list --json"))["runs"]
-        ended = [json.loads(reader.do(f"asyncflow status --json {run['run_id']}")) for run in reversed(runs)]
+        ended = [json.loads(reader.do(f"asyncflow show --json {run['run_id']}")) for run in reversed(runs)]
     assert printed["python canvas.py"] == "4.05\n"
     results = [{node["name"]: node["result"] for node in run["nodes"] if node["state"] == "succeeded"} for run in ended]
     assert [run["state"] for run in ended] == ["succeeded"] * 3
