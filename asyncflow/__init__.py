@@ -12,8 +12,11 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     # What _HOMES says at run time, for type checkers and editors.
+    from asyncflow.blocking import BlockingClient as BlockingClient
+    from asyncflow.blocking import BlockingRun as BlockingRun
     from asyncflow.client import Client as Client
     from asyncflow.client import Outcome as Outcome
+    from asyncflow.client import Retry as Retry
     from asyncflow.client import RunHandle as RunHandle
     from asyncflow.client import StartedRun as StartedRun
     from asyncflow.client import connect as connect
@@ -42,7 +45,8 @@ _HOMES: Mapping[str, str] = MappingProxyType(
     {
         name: module
         for module, names in {
-            "asyncflow.client": ("Client", "Outcome", "RunHandle", "StartedRun", "connect", "run_flow"),
+            "asyncflow.blocking": ("BlockingClient", "BlockingRun"),
+            "asyncflow.client": ("Client", "Outcome", "Retry", "RunHandle", "StartedRun", "connect", "run_flow"),
             "asyncflow.errors": (
                 "AmbiguousRunError",
                 "AsyncflowError",

@@ -1,4 +1,4 @@
-"""Writes docs/reference from the code: every key of the YAML files, every code of `asyncflow check`, every predicate.
+"""Writes docs/reference from the code: keys of the YAML files, codes of `asyncflow check`, predicates, commands, APIs.
 
 `python tools/reference.py` writes; with `--check` it only says what is out of date, and exits with 1.
 """
@@ -7,12 +7,17 @@ from __future__ import annotations
 
 import inspect
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import click
+
+import asyncflow
+from asyncflow.cli import asyncflow as cli
 from asyncflow.config import CODES
 from asyncflow.config.flow_sections import SECTIONS
 from asyncflow.predicates import BUILT_INS
+from asyncflow.web.table import ENDPOINTS
 
 FOLDER = Path(__file__).parents[1] / "docs" / "reference"
 WRITTEN = "<!-- Written by tools/reference.py from the code. -->"
@@ -60,6 +65,73 @@ def predicates() -> Iterator[str]:
     yield "\n".join(rows)
 
 
+def commands() -> Iterator[str]:
+    yield "# Commands"
+    yield WRITTEN
+    yield str(inspect.getdoc(cli.callback)).split("\n\n", 1)[1]
+    for name, command in _commands_of(cli, "asyncflow"):
+        yield f"## {name}"
+        usage = " ".join(command.collect_usage_pieces(click.Context(command, info_name=name)))
+        yield f"    {name} {usage}"
+        yield inspect.cleandoc(command.help or "").replace("\b\n", "")
+        options = [one for one in command.params if isinstance(one, click.Option)]
+        if options:
+            yield "\n".join(["| option | what it does |", "|---|---|", *map(_option, options)])
+
+
+def _commands_of(group: click.Group, path: str) -> Iterator[tuple[str, click.Command]]:
+    for name, command in group.commands.items():
+        if isinstance(command, click.Group):
+            yield from _commands_of(command, f"{path} {name}")
+        elif not command.hidden:
+            yield f"{path} {name}", command
+
+
+def _option(option: click.Option) -> str:
+    spelt = ", ".join(f"`{one}`" for one in option.opts)
+    if not option.is_flag and not option.count:
+        spelt += f" {option.make_metavar(click.Context(cli))}".replace("|", "\\|")
+    return f"| {spelt} | {_cell(option.help or '')} |"
+
+
+def http() -> Iterator[str]:
+    yield "# HTTP API"
+    yield WRITTEN
+    yield "`GET /api/openapi.json` is the same for programs. Where tokens are demanded: `Authorization: Bearer TOKEN`."
+    for endpoint in ENDPOINTS:
+        yield f"## {endpoint.method} {endpoint.path.replace(':path', '')}"
+        scope = "" if endpoint.scope is None else f" Scope: `{endpoint.scope.value}`."
+        yield f"{endpoint.summary}{scope}"
+        properties = endpoint.body.get("properties", {})
+        rows = [f"| query | `{one.name}` | {_cell(one.summary)} |" for one in endpoint.parameters]
+        rows += [f"| header | `{one.name}` | {_cell(one.summary)} |" for one in endpoint.headers]
+        rows += [f"| body | `{name}` | {_cell(said.get('description', ''))} |" for name, said in properties.items()]
+        if rows:
+            yield "\n".join(["| where | name | what it says |", "|---|---|---|", *rows])
+
+
+def python() -> Iterator[str]:
+    yield "# Python API"
+    yield WRITTEN
+    yield "Everything here is imported from `asyncflow`. Importing it opens, reads and registers nothing."
+    for name in ("connect", "run_flow"):
+        yield f"## {name}{_signature(getattr(asyncflow, name))}"
+        yield inspect.getdoc(getattr(asyncflow, name)) or ""
+    for name in ("Client", "RunHandle", "Outcome", "Retry", "BlockingClient", "BlockingRun"):
+        kind = getattr(asyncflow, name)
+        yield f"## {name}"
+        yield inspect.getdoc(kind) or ""
+        for method, call in inspect.getmembers(kind, inspect.isfunction):
+            if not method.startswith("_"):
+                waits = "await " if inspect.iscoroutinefunction(call) else ""
+                yield f"### {waits}{method}{_signature(call)}"
+                yield inspect.getdoc(call) or ""
+
+
+def _signature(call: Callable[..., object]) -> str:
+    return str(inspect.signature(call)).replace("(self, ", "(").replace("(self)", "()").replace("'", "")
+
+
 def _parameter(parameter: inspect.Parameter) -> str:
     if parameter.default is inspect.Parameter.empty:
         return parameter.name
@@ -70,7 +142,14 @@ def _cell(text: str) -> str:
     return text.replace("|", "\\|").replace("\n", " ")
 
 
-PAGES = {"configuration.md": configuration, "codes.md": codes, "predicates.md": predicates}
+PAGES = {
+    "configuration.md": configuration,
+    "codes.md": codes,
+    "predicates.md": predicates,
+    "cli.md": commands,
+    "http.md": http,
+    "python.md": python,
+}
 
 
 def outdated() -> list[str]:

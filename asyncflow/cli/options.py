@@ -38,6 +38,7 @@ class Wish:
     run_subsequent: bool = False
     label: Mapping[str, str] = field(default_factory=dict)
     run_id: str | None = None
+    priority: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -251,6 +252,7 @@ wish_options = gathered(
     click.option("--run-subsequent", is_flag=True, help="With --only: run what follows the tasks too."),
     click.option("--label", multiple=True, metavar="NAME=VALUE", callback=_pairs, help="Mark the run; repeatable."),
     click.option("--run-id", metavar="ID", help="Give the run its id; the same id again is the same run."),
+    click.option("--priority", type=click.IntRange(0, 255), metavar="N", help="Of its task messages, 0 to 255."),
 )
 again_options = gathered(
     Again,

@@ -72,6 +72,7 @@ class Start:
             only=self.wish.only,
             follow_subflows=self.wish.follow_subflows,
             run_subsequent=self.wish.run_subsequent,
+            priority=self.wish.priority,
         )
 
 

@@ -177,6 +177,7 @@ class Cascade:
             reports=command.reports,
             due=command.due,
             kept=command.kept,
+            priority=command.priority,
         )
 
 

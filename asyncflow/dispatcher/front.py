@@ -11,6 +11,7 @@ from typing import Any, assert_never
 import anyio.abc
 import fastjsonschema
 
+from asyncflow.dispatcher.bulk import Bulk, placed
 from asyncflow.dispatcher.looks import Looks
 from asyncflow.dispatcher.outbox import Waiting
 from asyncflow.dispatcher.place import Place
@@ -23,6 +24,7 @@ from asyncflow.dispatcher.work import Work
 from asyncflow.errors import (
     AsyncflowError,
     InvalidNodeArgsError,
+    RequestError,
     StoreError,
     UnknownFlowError,
     UnknownRunError,
@@ -82,6 +84,8 @@ class Front:
         match request:
             case r.StartRun() | r.CancelRun() | r.PauseRun() | r.ResumeRun() | r.SignalRun() | r.RetryRun():
                 self._later(self._submit, request, send, delivery, ack)
+            case r.StartMany():
+                self._later(self._submit_many, request, send, delivery, ack)
             case _:
                 self._later(self._answer, request, send, delivery, ack)
 
@@ -130,6 +134,30 @@ class Front:
             case r.RetryRun():
                 return await self._retries.request(run_id, request.new_id, request.again, now)
 
+    async def _submit_many(self, request: r.StartMany, send: Send, delivery: Delivery | None, ack: _Ack) -> None:
+        def done() -> None:
+            if delivery is not None:
+                ack(delivery)
+
+        try:
+            events = [self._one_of_many(request, place) for place in range(len(request.starts))]
+        except RequestError as exc:
+            send(r.encode_refusal(exc))
+            done()
+            return
+        for work in Bulk(events, send, done).works():
+            self._desk.submit(work)
+
+    def _one_of_many(self, request: r.StartMany, place: int) -> RunRequested:
+        run_id, node_args = request.starts[place]
+        one = r.StartRun(
+            run_id=run_id, flow=request.flow, node_args=node_args, labels=request.labels, priority=request.priority
+        )
+        try:
+            return self._start(one)
+        except InvalidNodeArgsError as exc:
+            raise placed(exc, place) from exc
+
     def _start(self, request: r.StartRun) -> RunRequested:
         flow = self._desk.configuration.flows.get(request.flow)
         if flow is None:
@@ -151,6 +179,7 @@ class Front:
             node_args=request.node_args,
             selection=selection,
             labels=request.labels,
+            priority=request.priority,
         )
 
     def _check_node_args(self, flow: Flow, node_args: Json) -> None:
@@ -219,7 +248,9 @@ class Front:
                 case r.PreviewRetry():
                     run_id = await find_run(self._desk.store, request.run_id)
                     send(jsontext.dumps({"retry": await self._retries.preview(run_id, request.again)}))
-                case r.StartRun() | r.CancelRun() | r.PauseRun() | r.ResumeRun() | r.SignalRun() | r.RetryRun():
+                case r.StartRun() | r.StartMany() | r.CancelRun() | r.PauseRun() | r.ResumeRun():
+                    raise AssertionError("these go through the decider")
+                case r.SignalRun() | r.RetryRun():
                     raise AssertionError("these go through the decider")
                 case _:
                     assert_never(request)

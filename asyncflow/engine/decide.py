@@ -76,6 +76,7 @@ def _begin(flow: Flow, event: e.RunRequested, context: Context) -> Decision | Ne
         reports=event.reports,
         labels=event.labels,
         kept=event.kept,
+        priority=event.priority,
     )
     step = Step(flow, evolve(None, started, event.at), event.at, context)
     try:

@@ -8,7 +8,7 @@ from itertools import product
 
 from asyncflow.engine.conditions import holds
 from asyncflow.engine.keeping import take
-from asyncflow.engine.nodes import Origin, start_node
+from asyncflow.engine.nodes import Origin, kind_of, start_node
 from asyncflow.engine.propagation import parent_of
 from asyncflow.engine.step import UNANSWERED, FunctionRaisedError, Sources, Step, as_text
 from asyncflow.engine.telling import what_was_read
@@ -24,7 +24,7 @@ from asyncflow.model.facts import (
 )
 from asyncflow.model.flow import Edge, Foreach, Selective, Task
 from asyncflow.model.names import FlowName, Json, NodeName, TaskId
-from asyncflow.model.run import Active, NodeKind, Parent, Selection
+from asyncflow.model.run import Active, Parent, Selection
 
 Select = Callable[[FlowName, Selective], Selection]
 
@@ -130,7 +130,7 @@ def _start_targets(step: Step, edge: Edge, targets: tuple[NodeName, ...], source
 
 
 def _start_or_keep(step: Step, edge: Edge, target: NodeName, sources: Sources, origin: Origin) -> None:
-    kind = NodeKind.TASK if isinstance(step.flow.nodes[target], Task) else NodeKind.FLOW
+    kind = kind_of(step.flow.nodes[target])
     kept = take(step, target, kind, sources, [origin.node_args] if origin.own_args else None)
     if kept is None:
         start_node(step, target, origin)

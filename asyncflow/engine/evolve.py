@@ -40,6 +40,7 @@ def _begin(fact: f.RunStarted, at: float) -> Run:
         reports=fact.reports,
         labels=fact.labels,
         kept=fact.kept,
+        priority=fact.priority,
     )
 
 

@@ -88,6 +88,7 @@ def retry_of(
         selection=begun.selection,
         labels=labels,
         kept=survey.kept or None,
+        priority=begun.priority,
     )
     return request, survey
 
@@ -213,7 +214,7 @@ class _Reader:
 
     def _drop(self, id: TaskId, start: _Start) -> None:
         """It runs again; where that is a sub-flow, what has succeeded in it need not."""
-        if start.kind is NodeKind.TASK:
+        if start.kind is not NodeKind.FLOW:
             self.survey.again[self._within + start.name] += 1
             return
         inside = self._inside(id, start)

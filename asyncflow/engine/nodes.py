@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from asyncflow.engine.propagation import errors_of
 from asyncflow.engine.step import UNANSWERED, Step
@@ -48,7 +48,7 @@ def start_node(step: Step, name: NodeName, origin: Origin) -> None:
             id=id,
             name=name,
             number=number,
-            kind=_KINDS[type(node)],
+            kind=kind_of(node),
             waited=name not in step.flow.nowait,
             parent=origin.parent,
             node_args=origin.node_args,
@@ -67,6 +67,10 @@ def start_node(step: Step, name: NodeName, origin: Origin) -> None:
             _start_child_run(step, id, name, origin, due)
         case Wait() | Delay():
             begin_waiting(step, id, node)
+
+
+def kind_of(node: Node) -> NodeKind:
+    return _KINDS[type(node)]
 
 
 _KINDS: Mapping[type[Node], NodeKind] = {
@@ -141,7 +145,7 @@ def publish_attempt(step: Step, id: TaskId, task: Task, due: float | None) -> No
             root_id=step.run.root_id,
             flow=step.flow.name,
             id=id,
-            task=task,
+            task=task if step.run.priority is None else replace(task, priority=step.run.priority),
             attempt=node.attempt,
             node_args=node.node_args if node.own_args else step.run.node_args,
             parent=node.parent,
@@ -179,6 +183,7 @@ def _start_child_run(step: Step, id: TaskId, name: NodeName, origin: Origin, due
             reports=run.reports or name in flow.reported,
             due=due,
             kept=origin.kept,
+            priority=run.priority,
         )
     )
 

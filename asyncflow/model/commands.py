@@ -49,6 +49,7 @@ class StartChildRun:
     reports: bool = False
     due: float | None = None
     kept: Mapping[str, Json] | None = None
+    priority: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -35,6 +35,7 @@ class RunRequested:
     """When its starting edges may fire, where that is later."""
     labels: Mapping[str, str] = field(default_factory=dict)
     kept: Mapping[str, Json] | None = None
+    priority: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -28,6 +28,7 @@ class RunStarted:
     labels: Mapping[str, str] = field(default_factory=dict)
     kept: Mapping[str, Json] | None = None
     """Of a retry: what earlier runs have done and stands for nodes of this one; `engine.keeping` reads it."""
+    priority: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -35,6 +35,22 @@ class StartRun:
     """For a selective run: the requested tasks; empty for a full run."""
     follow_subflows: bool = False
     run_subsequent: bool = False
+    priority: int | None = None
+    """Of its task messages, 0 to 255, where the queues have priorities; None for that of each task."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StartMany:
+    """Answer: {"run_ids"} once all of them are committed. Nothing is started where one of them is refused."""
+
+    verb: ClassVar[str] = "start-many"
+    run_id: RunId
+    """The first of them: it says where the request goes."""
+    flow: FlowName
+    starts: tuple[tuple[RunId, Json], ...]
+    """Run ids with node args."""
+    labels: Mapping[str, str] = field(default_factory=dict)
+    priority: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -201,6 +217,7 @@ Look: TypeAlias = ShowRun | ShowNode | ShowJournal | ShowOverview | ShowFlow
 
 Request: TypeAlias = (
     StartRun
+    | StartMany
     | Look
     | ListRuns
     | WaitRun
@@ -239,6 +256,8 @@ def decode_request(body: bytes) -> Request:
     try:
         raw = jsontext.loads(body)
         members = raw["with"]
+        if "starts" in members:
+            members["starts"] = tuple((str(id), node_args) for id, node_args in members["starts"])
         for name in ("tasks", "again"):
             if name in members:
                 members[name] = tuple(members[name])
@@ -256,6 +275,7 @@ _KINDS: Mapping[str, type[Any] | tuple[type[Any], ...]] = {
     "tasks": tuple,
     "again": tuple,
     "new_id": str,
+    "priority": (int, type(None)),
     "follow_subflows": bool,
     "run_subsequent": bool,
     "state": (str, type(None)),

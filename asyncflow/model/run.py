@@ -220,6 +220,8 @@ class Run:
     labels: Mapping[str, str] = field(default_factory=dict)
     kept: Mapping[str, Json] | None = None
     """Of a retry: what stands for nodes that are not started yet."""
+    priority: int | None = None
+    """Of the messages of its tasks; None for that of each task."""
     error: TaskError | None = None
     signals: tuple[Signal, ...] = ()
     """Those that came before a node waited for them, in the order of their coming."""

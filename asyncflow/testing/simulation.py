@@ -12,7 +12,6 @@ import fastjsonschema
 
 from asyncflow.config import load, load_mapping
 from asyncflow.dispatcher.completions import Judge
-from asyncflow.engine.keeping import retry_of
 from asyncflow.errors import INLINE_LIMIT, InvalidNodeArgsError, RequestError, UnknownFlowError
 from asyncflow.model.commands import AwaitNode, PublishTask
 from asyncflow.model.events import (
@@ -142,18 +141,9 @@ class Simulation:
         Raises RequestError.
         """
         self._started += 1
-        request, _ = retry_of(
-            {
-                run_id: [fact for entry in journal for fact in entry.facts]
-                for run_id, journal in self._world.journals.items()
-            },
-            run.id,
-            RunId(f"run-{self._started}"),
-            again=tuple(map(NodeName, again)),
-            at=self.now,
-        )
-        self._world.deliver(request)
-        return SimulatedRun(self._world, request.run_id)
+        again_id = RunId(f"run-{self._started}")
+        self._world.deliver(self._world.retry_of(run.id, again_id, tuple(map(NodeName, again))))
+        return SimulatedRun(self._world, again_id)
 
     def continue_from(self, facts: Sequence[Fact]) -> SimulatedRun:
         """Go on with a run from its facts, those of a real run perhaps, to see what would follow.

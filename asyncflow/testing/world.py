@@ -10,14 +10,15 @@ from typing import Any
 from asyncflow.dispatcher.cascade import Cascade, Rules
 from asyncflow.dispatcher.ids import TaskIds
 from asyncflow.dispatcher.runs import ABSENT, Hot, folded
+from asyncflow.engine.keeping import retry_of
 from asyncflow.engine.selective import select
 from asyncflow.errors import RequestError
 from asyncflow.model import facts as f
 from asyncflow.model.commands import AwaitNode, Command, KeepResult, PublishTask, SetTimer, StartChildRun
 from asyncflow.model.decision import Answer, Context, OutlineOf, Question
-from asyncflow.model.events import Event, SignalReceived, TimerDue, TimerKind
+from asyncflow.model.events import Event, RunRequested, SignalReceived, TimerDue, TimerKind
 from asyncflow.model.flow import Configuration, Selective
-from asyncflow.model.names import FlowName, Json, RunId, TaskId
+from asyncflow.model.names import FlowName, Json, NodeName, RunId, TaskId
 from asyncflow.model.outline import outline_of
 from asyncflow.model.run import Run, Selection
 from asyncflow.ports import Entry
@@ -131,6 +132,13 @@ class World:
         self._signals += 1
         key = key or f"signal-{self._signals}"
         return SignalReceived(at=self.now, run_id=run_id, name=event, key=key, payload=payload, id=id)
+
+    def retry_of(self, run_id: RunId, again_id: RunId, again: Sequence[NodeName]) -> RunRequested:
+        """What begins a retry of a run. Raises RequestError."""
+        journals = {
+            name: [fact for entry in journal for fact in entry.facts] for name, journal in self.journals.items()
+        }
+        return retry_of(journals, run_id, again_id, again=again, at=self.now)[0]
 
     def advance(self, until: float) -> None:
         """Move the clock; timers go off on the way, each at its time."""

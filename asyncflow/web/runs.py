@@ -39,6 +39,7 @@ async def start_run(site: Site, call: Call) -> Response:
         only=body.get("only", ()),
         follow_subflows=body.get("follow_subflows", False),
         run_subsequent=body.get("run_subsequent", False),
+        priority=body.get("priority"),
     )
     where = {"Location": f"/api/runs/{quote(run.id, safe='')}"}
     return answer({"run_id": run.id}, status=HTTPStatus.CREATED, headers=where)

@@ -49,6 +49,7 @@ START = _object(
         "run_id": {**_NAME, "description": "The run's id; the same id again is the same run. Drawn if not given."},
         "labels": {**_LABELS, "description": "Marks of the run, by name."},
         "only": {**_list(_NAME), "description": "Run what leads to these tasks, no more."},
+        "priority": {"type": "integer", "minimum": 0, "maximum": 255, "description": "Of its task messages."},
         "follow_subflows": {"type": "boolean", "description": "With `only`: look for the tasks in sub-flows too."},
         "run_subsequent": {"type": "boolean", "description": "With `only`: run what follows the tasks too."},
     },

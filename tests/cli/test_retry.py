@@ -2,6 +2,7 @@
 
 import pytest
 
+from asyncflow import BlockingClient, RequestError
 from tests.cli.project import Project
 from tests.cli.test_serve import Kitchen, kitchen
 
@@ -53,3 +54,25 @@ def test_a_retry_goes_through_a_dispatcher(kitchen: Kitchen) -> None:
     same = kitchen.run("retry", "door-1", "--run-id", "door-2", "--json")
     assert same.json == {"run_id": "door-2"}
     assert kitchen.run("retry", "nobody").code == 3
+
+
+@pytest.mark.timeout(240)
+def test_synchronous_code_has_the_same_verbs(kitchen: Kitchen) -> None:
+    """Here because a dispatcher and a worker are at work."""
+    with BlockingClient(kitchen.environ["ASYNCFLOW_BROKER_URL"]) as client:
+        run = client.start("good", {"x": 4}, run_id="sync-1", labels={"from": "django"}, priority=3)
+        assert run.wait(60).results("Add") == [{"sum": 5}]
+        many = client.start_many("good", [{"x": n} for n in range(20)])
+        assert [run.wait(60).results("Add") for run in many] == [[{"sum": n + 1}] for n in range(20)]
+        assert [run["run_id"] for run in client.list(labels={"from": "django"})] == ["sync-1"]
+        assert "good" in client.flows()
+        long = client.start("long", run_id="sync-2")
+        long.pause()
+        assert long.status().state.value == "paused"
+        long.resume()
+        long.cancel("enough")
+        assert long.wait(60).state.value == "cancelled"
+        assert dict(long.preview_retry().again) == {"Wait": 1}
+        with pytest.raises(RequestError, match="name a node"):
+            run.retry()
+        assert run.retry(from_="Add").wait(60).succeeded

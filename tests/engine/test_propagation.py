@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 from asyncflow.model import facts as f
+from asyncflow.model.commands import PublishTask
+from asyncflow.model.events import RunRequested
+from asyncflow.model.names import FlowName, RunId
 from asyncflow.testing import Status
 from tests.engine.flows import edge, facts_of, fallback, foreach, ids, one, pending, simulated, started
 
@@ -164,3 +167,17 @@ def test_a_sub_flow_is_over_with_its_last_node_and_its_parent_goes_on_in_the_sam
     (deep,) = sub.children
     assert (sub.status, deep.status) == (Status.SUCCEEDED, Status.SUCCEEDED)
     assert pending(run) == ["Z"]
+
+
+# --- Priority ---------------------------------------------------------------------------------------------------------
+
+
+def test_a_run_gives_its_priority_to_every_task_also_in_sub_flows() -> None:
+    sim = simulated({"main": ["-> A sub", "A -> B"], "sub": ["-> X"]})
+    run_id = RunId("urgent")
+    sim.deliver(RunRequested(at=0.0, run_id=run_id, flow=FlowName("main"), root_id=run_id, priority=7))
+    sim.succeed("A")
+    orders = {
+        order.task.name: order.task.priority for order in sim._world.orders.values() if isinstance(order, PublishTask)
+    }
+    assert orders == {"B": 7, "X": 7}

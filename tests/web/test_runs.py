@@ -10,6 +10,7 @@ import anyio
 import httpx
 import pytest
 
+from asyncflow.errors import InvalidNodeArgsError, UnknownFlowError
 from asyncflow.model.names import Json
 from asyncflow.model.requests import Request
 from asyncflow.web.answers import strict_json
@@ -122,6 +123,22 @@ async def test_a_filter_that_means_nothing_is_refused(restaurant: Restaurant, qu
         response = await asked.get(f"/api/runs?{query}")
     assert response.status_code == 400
     assert said in response.json()["error"]["message"]
+
+
+async def test_many_runs_start_at_once_or_none_of_them(restaurant: Restaurant) -> None:
+    started = await restaurant.client.start_many(
+        "dinner", [{"guests": 1 + n % 9} for n in range(450)], labels={"bulk": "1"}
+    )
+    again = await restaurant.client.start_many("dinner", [{"guests": 7}], run_ids=[started[0].id])
+    listed = await restaurant.client.list(labels={"bulk": "1"}, limit=1000)
+    assert {run["run_id"] for run in listed} == {run.id for run in started}
+    assert len(listed) == 450
+    assert (await again[0].status()).report["node_args"] == {"guests": 1}
+    with pytest.raises(InvalidNodeArgsError, match=r"start 2: flow 'dinner' does not take these node args"):
+        await restaurant.client.start_many("dinner", [{"guests": 1}, {}], labels={"bulk": "2"})
+    with pytest.raises(UnknownFlowError):
+        await restaurant.client.start_many("lunch", [None])
+    assert await restaurant.client.list(labels={"bulk": "2"}) == []
 
 
 async def test_runs_are_paused_resumed_and_cancelled(restaurant: Restaurant) -> None:
