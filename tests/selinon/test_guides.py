@@ -66,7 +66,7 @@ class Reader:
                 start_new_session=True,
             )
         if kind == "worker":
-            wait_until(lambda: " ready." in log.read_text(), f"$ {command}", seconds=30)
+            wait_until(lambda: " ready." in log.read_text(), f"$ {command}", seconds=60)
         else:
             self.do("asyncflow list")  # which waits for a dispatcher to answer
         return ""
