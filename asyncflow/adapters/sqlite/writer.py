@@ -29,6 +29,8 @@ RETRY_DELAY = 1.0
 """Seconds before marks that could not be written are tried without a commit."""
 CHECKPOINT_ROWS = 10_000
 """Rows after which the log is moved into the file when nothing waits; at five times as many it no longer yields."""
+COMMIT_ROWS = 20
+"""A commit counts for so many rows, for it writes whole pages: a lone step takes as much of the log as twenty of many."""
 
 _Answer = TypeVar("_Answer")
 Change: TypeAlias = Callable[[sqlite3.Connection], _Answer]
@@ -82,6 +84,7 @@ class Writer:
         """The thread's: not yet written."""
         self._flush_at = 0.0
         self._checkpointed = 0
+        self._commits = 0
         # A daemon, so that a process whose event loop has died can end; a commit is whole or not there anyway.
         self._thread = threading.Thread(target=self._run, name=f"asyncflow-store {path.name}", daemon=True)
 
@@ -198,10 +201,12 @@ class Writer:
 
     def _checkpoint(self) -> None:
         """Move the log into the file after the callers were told, so that a lone commit never waits for it."""
-        rows = self._connection.total_changes - self._checkpointed
+        self._commits += 1
+        changes = self._connection.total_changes
+        rows = changes - self._checkpointed + self._commits * COMMIT_ROWS
         if rows < CHECKPOINT_ROWS or (rows < 5 * CHECKPOINT_ROWS and not self._orders.empty()):
             return
-        self._checkpointed += rows
+        self._checkpointed, self._commits = changes, 0
         with contextlib.suppress(sqlite3.Error):  # the log simply stays longer; what ails shows at the next commit
             self._connection.execute("PRAGMA wal_checkpoint(PASSIVE)")
 
