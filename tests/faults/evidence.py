@@ -40,6 +40,7 @@ async def evidence(path: Path, configuration: Configuration, accepted: set[str],
         Batch(verdicts=tuple(_verdict(id, verdicts[id], results.get(id)) for id in ids if id in verdicts))
     )
     await kept.mark_published([id for id in ids if id not in unpublished])
+    log = [(run_id, journals[run_id][version - 1]) for run_id, version in _order(path)]
     found = SimpleNamespace(
         configuration=configuration,
         functions={},
@@ -48,7 +49,8 @@ async def evidence(path: Path, configuration: Configuration, accepted: set[str],
         client=SimpleNamespace(accepted={RunId(run_id) for run_id in accepted}),
         workers=SimpleNamespace(ledger=ledger, lost=set()),
         broker=SimpleNamespace(is_empty=True),
-        log=[(run_id, journals[run_id][version - 1]) for run_id, version in _order(path)],
+        log=log,
+        decided_by=[configuration] * len(log),
         findings=findings,
     )
     return cast(World, found)

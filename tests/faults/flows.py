@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cache
 from typing import Any
 
 from asyncflow.config import load_mapping
+from asyncflow.model import flow as model
 from asyncflow.model.flow import Configuration
 from asyncflow.model.names import Json, TaskId
 from asyncflow.predicates import BUILT_INS
@@ -171,6 +172,20 @@ def reference_configuration(name: str) -> Configuration:
 
 BEFORE, AFTER = "ABCD", "FG"
 """Edges lead on in this order, and fallbacks to the second part: so every run ends."""
+
+
+def redefined(flow: model.Flow, draw: random.Random, kept: float) -> model.Flow:
+    """The same flow with its edges and fallbacks in another order, and some of them left out."""
+    edges = [edge for edge in flow.edges if not edge.sources or draw.random() < kept]
+    fallbacks = [each for each in flow.fallbacks if draw.random() < kept]
+    draw.shuffle(edges)
+    draw.shuffle(fallbacks)
+    return replace(
+        flow,
+        edges=tuple(replace(edge, index=index) for index, edge in enumerate(edges)),
+        fallbacks=tuple(replace(each, index=index) for index, each in enumerate(fallbacks)),
+        version=f"{draw.getrandbits(48):012x}",
+    )
 
 
 def random_configuration(draw: random.Random) -> Configuration:

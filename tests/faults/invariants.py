@@ -16,9 +16,10 @@ from asyncflow.engine.retries import retry_after
 from asyncflow.model import events as e
 from asyncflow.model import facts as f
 from asyncflow.model import jsontext
-from asyncflow.model.decision import Answer, Question, Raised, ResultOf, SlotOf
+from asyncflow.model.decision import Answer, OutlineOf, Question, Raised, ResultOf, SlotOf
 from asyncflow.model.flow import Task
 from asyncflow.model.names import Json, NodeName, RunId, TaskId
+from asyncflow.model.outline import Outline
 from asyncflow.model.run import NodeKind, Run, Status
 from asyncflow.ports import Entry
 from asyncflow.testing import Simulation
@@ -162,13 +163,16 @@ def _rests(world: World) -> Iterator[str]:
 
 def _decisions(world: World) -> Iterator[str]:
     """I3: the reference, told of the recorded outcomes only, decides the same in the same order."""
-    simulation = Simulation(world.configuration)
+    simulation = Simulation(world.decided_by[0] if world.decided_by else world.configuration)
     reference: Any = simulation._world
     reference.answers = _Recorded(world)
     reference._rules = replace(reference._rules, new_id=TaskIds(world.store.secret))
     seen: Counter[RunId] = Counter()
-    for run_id, entry in world.log:
+    for (run_id, entry), configuration in zip(world.log, world.decided_by, strict=True):
         seen[run_id] += 1
+        if configuration is not reference.configuration:
+            simulation.change(configuration)
+            reference._rules = replace(reference._rules, new_id=TaskIds(world.store.secret))
         if len(reference.journals.get(run_id, ())) < seen[run_id]:
             run = reference._runs[run_id].run if run_id in reference._runs else None
             event = _cause(world, run_id, run, entry)
@@ -194,9 +198,12 @@ class _Recorded:
 
     def __init__(self, world: World) -> None:
         self._world = world
+        self.outlines: dict[OutlineOf, Outline] = {}
 
     def answer(self, question: Question, now: float) -> Answer:
         match question:
+            case OutlineOf():
+                return self.outlines.get(question)
             case ResultOf():
                 return self.result(question.task, question.id)
             case SlotOf():
@@ -233,6 +240,8 @@ class _Pool:
 def _cause(world: World, run_id: RunId, run: Run | None, entry: Entry) -> e.Event | None:
     """The event from outside that an entry follows from."""
     at, facts = entry.at, entry.facts
+    if isinstance(facts[0], f.RunMigrated):  # goes before what follows from the event
+        facts = facts[1:]
     match facts[0]:
         case f.RunStarted(parent_node=None) as fact:
             return e.RunRequested(

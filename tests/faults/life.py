@@ -35,6 +35,7 @@ class Life:
 
     def __init__(self, world: World, *, crash_in: int | None = None, crash_at: int | None = None) -> None:
         self.world = world
+        world.begin_life()
         self.dead = False
         self.started = False
         self.loop = VirtualLoop(world.agenda)

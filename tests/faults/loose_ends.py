@@ -71,5 +71,6 @@ def world_of(configuration: Configuration, store: LoggedStore, ledger: list[Exec
         workers=SimpleNamespace(ledger=ledger, lost=set()),
         broker=SimpleNamespace(is_empty=True),
         log=store.log,
+        decided_by=[configuration] * len(store.log),
     )
     return cast(World, found)

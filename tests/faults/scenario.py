@@ -36,10 +36,11 @@ class Outcome:
         return f"seed {self.seed}: " + "; ".join(self.violations)
 
 
-def simulate(seed: int, make: Make = made) -> Outcome:
+def simulate(seed: int, make: Make = made, *, redefines: bool = False) -> Outcome:
     """Play the world of a seed to its end and check all invariants."""
     draw = random.Random(f"scenario {seed}")
     world = _world(seed, draw)
+    world.redefines = redefines
     crashes = [_steps(draw) for _ in range(draw.choice([0, 1, 2, 3, 4, 6]))]
     try:
         live_through(world, crashes, make)
@@ -58,6 +59,11 @@ def simulate(seed: int, make: Make = made) -> Outcome:
         entries=len(world.log),
         executions=len(world.workers.ledger),
     )
+
+
+def simulate_redefined(seed: int) -> Outcome:
+    """The same, where each dispatcher finds the flows with their edges in another order, and some of them left out."""
+    return simulate(seed, redefines=True)
 
 
 def live_through(world: World, crashes: list[int], make: Make) -> None:
@@ -111,6 +117,7 @@ def _world(seed: int, draw: random.Random) -> World:
         scene = Scene(configuration=random_configuration(draw), functions=FUNCTIONS)
         selection, plans = {}, None
     world = World(seed, scene, faults, calm_after=draw.choice([5.0, 60.0, 400.0]))
+    world.leaves_out = not selection
     world.intake = draw.choice([1, 1000])
     if draw.random() < 0.25:
         _set_clocks(world, draw)

@@ -11,7 +11,7 @@ import sys
 
 import pytest
 
-from tests.faults.scenario import simulate
+from tests.faults.scenario import simulate, simulate_redefined
 from tests.faults.seeds import FIRST, SEED, on_all_processors, sized, tell
 
 SEEDS = sized(2_000, 200_000)
@@ -31,6 +31,13 @@ def test_no_seed_violates_an_invariant(capsys: pytest.CaptureFixture[str]) -> No
     told = "\n".join(f"{one} (again: ASYNCFLOW_SEED={one.seed} pytest {__file__})" for one in failed[:10])
     assert not failed, f"{len(failed)} of {len(outcomes)} seeds violate invariants:\n{told}"
     assert lives > 1.5 * len(outcomes), "hardly a life was cut short"
+
+
+@pytest.mark.skipif(SEED is not None, reason="one seed is played")
+def test_q7_flows_that_are_defined_anew_at_each_start_violate_no_invariant() -> None:
+    outcomes = on_all_processors(simulate_redefined, range(sized(150, 20_000)))
+    failed = [str(one) for one in outcomes if one.violations]
+    assert not failed, f"{len(failed)} of {len(outcomes)} seeds violate invariants:\n" + "\n".join(failed[:10])
 
 
 @pytest.mark.skipif(SEED is None, reason="ASYNCFLOW_SEED names the seed to play again")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from asyncflow.adapters.memory_store import MemoryStore
@@ -17,6 +17,7 @@ from asyncflow.ports import Batch, Entry
 from asyncflow_celery.wire import CeleryCodec
 from tests.faults.broker import SimulatedBroker
 from tests.faults.client import SimulatedClient
+from tests.faults.flows import redefined
 from tests.faults.virtual_loop import Agenda
 from tests.faults.workers import SimulatedWorkers
 
@@ -79,6 +80,12 @@ class World:
         self.client = SimulatedClient(self)
         self.log: list[tuple[RunId, Entry]] = []
         """Every entry, in the order of the commits."""
+        self.decided_by: list[Configuration] = []
+        """The configuration that each of them was decided by."""
+        self.redefines = False
+        """Whether each dispatcher finds the flows defined anew."""
+        self.leaves_out = True
+        """Whether edges may be left out then: not where a client asks for a task that no path would lead to any more."""
         self.violations: list[str] = []
         self.points: Counter[str] = Counter()
         self.passed = 0
@@ -111,6 +118,12 @@ class World:
         """The dispatcher ends and another begins."""
         self.agenda.after(after, self.broker.end_life)
 
+    def begin_life(self) -> None:
+        if self.redefines:
+            written, draw, kept = self.scene.configuration, self.agenda.random, 0.9 if self.leaves_out else 1.0
+            flows = {name: redefined(flow, draw, kept) for name, flow in written.flows.items()}
+            self.configuration = replace(written, flows=flows)
+
     def chance(self, chance: float) -> bool:
         return chance > 0 and not self.is_calm and self.agenda.random.random() < chance
 
@@ -137,6 +150,7 @@ class World:
     def committed(self, batch: Batch) -> None:
         """Called right after each commit."""
         self.log.extend((advance.header.run_id, advance.entry) for advance in batch.advances)
+        self.decided_by.extend(self.configuration for _ in batch.advances)
         for verdict in batch.verdicts:
             if verdict.id not in self.store._run_of:
                 continue  # held by a paused run: it was never to be published
