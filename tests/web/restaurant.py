@@ -51,7 +51,7 @@ MENU = {
             },
         },
     ],
-    "flows": ["dinner", "party", "fire", "banquet", "choice", "tasting"],
+    "flows": ["dinner", "party", "fire", "banquet", "choice", "tasting", "barbecue"],
     "flow-definitions": [
         {
             "name": "dinner",
@@ -82,6 +82,7 @@ MENU = {
             ],
         },
         {"name": "tasting", "edges": [{"from": None, "to": "Taste"}, {"from": "Taste", "to": "Shop"}]},
+        {"name": "barbecue", "edges": [{"from": None, "to": "Shop"}, {"from": "Shop", "to": "Burn"}]},
         {"name": "fire", "edges": [{"from": None, "to": "Burn"}]},
     ],
 }

@@ -209,6 +209,26 @@ async def test_an_edge_that_did_not_fire_says_why(reader: Reader, restaurant: Re
         await here.picture("verdicts")
 
 
+async def test_a_failed_run_is_retried_after_saying_what_runs_again(reader: Reader, restaurant: Restaurant) -> None:
+    async with restaurant.asked() as asked:
+        run_id = await start(asked, "barbecue")
+        await asked.get(f"/api/runs/{run_id}/wait")
+    async with reader.visit() as here:
+        await here.open(f"#/runs/{run_id}")
+        await here.page.click("button:text-is('Retry')")
+        await here.expect("dialog div:has(h3:text-is('Runs again'))").to_contain_text("Burn")
+        await here.expect("dialog div:has(h3:text-is('Is reused'))").to_contain_text("Shop")
+        await here.picture("retry")
+        await here.page.click("dialog button:text-is('Retry')")
+        await here.expect("[data-node=Shop].state-reused").to_be_visible()
+        await here.expect(".title .badge.failed").to_be_visible()
+        assert run_id not in here.page.url
+        await here.open(f"#/runs/{run_id}?node=Shop")
+        await here.page.click("button:text-is('Retry from here')")
+        await here.expect("dialog div:has(h3:text-is('Is reused'))").to_contain_text("nothing")
+        await here.page.keyboard.press("Escape")
+
+
 async def test_a_node_that_waits_is_sent_its_signal(reader: Reader, restaurant: Restaurant) -> None:
     async with restaurant.asked() as asked:
         run_id = await start(asked, "tasting")

@@ -1,5 +1,6 @@
 // Beside the graph: the run, or the chosen node with its attempts, its result, and why it ran or did not.
-import { badge, copyable, counted, duration, exact, fill, h, json, lasted, pairs, runLink, sentence, time } from "./elements.js";
+import { badge, copyable, counted, duration, exact, fill, h, json, lasted, OVER, pairs, runLink, sentence, time } from "./elements.js";
+import { retry } from "./actions.js";
 import { fieldsOf } from "./form.js";
 import { getJson, post } from "./server.js";
 import { verdict } from "./graph.js";
@@ -44,10 +45,17 @@ export function nodeDetail(run, flow, path, context) {
   return [
     h("div", { class: "detail-head" }, h("h2", {}, path), h("button", { type: "button", class: "quiet", "aria-label": "Close the node", onclick: () => context.choose("") }, "✕")),
     why(run, flow, names, instances.length),
+    OVER.has(run.state) && instances.length ? h("p", { class: "actions" }, h("button", { type: "button", onclick: (event) => again(event.target, run, names.at(-1)) }, "Retry from here")) : "",
     group ? groupDetail(group) : "",
     instances.length > shown.length || group ? h("p", { class: "muted hint" }, `${counted(shown.length, "instance")} of ${(group?.count ?? instances.length).toLocaleString()}, those in trouble first`) : "",
     shown.map((node, place) => instance(node, context, { open: shown.length === 1 || place < MOST_OPEN, alone: shown.length === 1, parent: parentOf(run, names, node) })),
   ];
+}
+
+async function again(button, run, name) {
+  button.disabled = true;
+  await retry(run, name).catch((error) => button.after(h("span", { class: "problem", role: "alert" }, error.message)));
+  button.disabled = false;
 }
 
 function groupDetail(group) {
