@@ -294,6 +294,11 @@ class Client:
         names: Sequence[str] = (await self.ask(r.Ping()))["flows"]
         return names
 
+    async def schedules(self) -> Sequence[Mapping[str, Json]]:
+        """When runs are started by the clock: each schedule with its last tick, and its next ones."""
+        schedules: Sequence[Mapping[str, Json]] = (await self.ask(r.ListSchedules()))["schedules"]
+        return schedules
+
     async def ask(
         self, request: r.Request, *, timeout: float | None = -1, waits: str = "the request is not answered"
     ) -> dict[str, Json]:

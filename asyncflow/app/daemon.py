@@ -61,6 +61,8 @@ class Parts:
     workers: Workers | None = None
     """A connection of its own is made where none is given."""
     place: Place = _WHOLE
+    keeps_schedules: bool = True
+    """Whether runs are started by the clock."""
 
 
 def dispatching(
@@ -96,6 +98,7 @@ async def dispatching_on(parts: Parts, settings: Settings) -> AsyncIterator[Disp
                 backend=backend,
                 exploration=channels,
                 place=parts.place,
+                keeps_schedules=parts.keeps_schedules,
             )
         )
         dispatcher = Dispatcher(surroundings, dispatcher_settings(settings))

@@ -21,8 +21,10 @@ from asyncflow.storages import StorageResults
 
 
 @asynccontextmanager
-async def embedded(settings: Settings) -> AsyncIterator[Client]:
+async def embedded(settings: Settings, *, keeps_schedules: bool = False) -> AsyncIterator[Client]:
     """Everything in this process: broker, worker, store, dispatcher. Raises ConfigurationError, StoreError.
+
+    Runs are started by the clock only where that is asked for: not by a command that is there for one run.
 
     Task modules, and foreach functions and the like, are looked for in the working directory and beside the
     configuration.
@@ -44,7 +46,14 @@ async def embedded(settings: Settings) -> AsyncIterator[Client]:
         )
         stack.enter_context(worker)
         stack.push_async_callback(results.close)
-        parts = Parts(configuration=configuration, broker=broker, store=store, results=results, observers=observers)
+        parts = Parts(
+            configuration=configuration,
+            broker=broker,
+            store=store,
+            results=results,
+            observers=observers,
+            keeps_schedules=keeps_schedules,
+        )
         dispatcher = await stack.enter_async_context(dispatching_on(parts, settings))
         yield Client(dispatcher)
 

@@ -169,6 +169,14 @@ def resume() -> None:
 
 
 @asyncflow.command()
+@where_options
+@output_options
+@later("asyncflow.cli.schedules:list_schedules")
+def schedules() -> None:
+    """List the schedules with their next ticks: those of a dispatcher, or without --broker of the configuration."""
+
+
+@asyncflow.command()
 @RUN
 @click.argument("event")
 @gathered(

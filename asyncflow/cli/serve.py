@@ -47,7 +47,10 @@ def dev(where: Where, embedded: Embedded, site: Site, output: Output) -> int:
 
     async def main() -> None:
         with anyio.open_signal_receiver(signal.SIGTERM, signal.SIGINT) as signals:
-            async with app.connecting(settings) as client, app.serving_http(settings, _http(site), client) as url:
+            async with (
+                app.embedded(settings, keeps_schedules=True) as client,
+                app.serving_http(settings, _http(site), client) as url,
+            ):
                 if not output.quiet:
                     click.echo(f"asyncflow is at {url}  (Ctrl-C ends it)", err=True)
                 if is_demo:

@@ -122,6 +122,7 @@ SECTIONS = (
     sections.WAITING,
     sections.DELAY,
     sections.STORAGE,
+    sections.SCHEDULE,
     sections.GLOBAL,
     sections.CACHE,
     sections.TRACE,

@@ -9,7 +9,7 @@ from asyncflow.config.flow_sections import FLOW
 from asyncflow.config.kinds import IDENTIFIER
 from asyncflow.config.report import Report, did_you_mean
 from asyncflow.config.scope import Scope
-from asyncflow.config.sections import FILE, STORAGE, TASK, Section
+from asyncflow.config.sections import FILE, SCHEDULE, STORAGE, TASK, Section
 from asyncflow.config.tree import Merged, Series, Table, place_of_file
 from asyncflow.errors import Place
 from asyncflow.model.names import Json
@@ -22,6 +22,7 @@ class Parts:
     tasks: list[Table] = field(default_factory=list)
     storages: list[Table] = field(default_factory=list)
     flows: list[Table] = field(default_factory=list)
+    schedules: list[Table] = field(default_factory=list)
     flow_names: dict[str, Place] = field(default_factory=dict)
     lists_flows: bool = False
     globals: list[Table] = field(default_factory=list)
@@ -34,7 +35,7 @@ def gather(files: dict[str, Json], report: Report) -> Parts:
             _gather_file(value, parts, report)
         else:
             place = value.place if isinstance(value, Series) else place_of_file(file)
-            hint = "a file holds `tasks`, `flows`, `storages`, `global` or `flow-definitions`"
+            hint = "a file holds `tasks`, `flows`, `storages`, `schedules`, `global` or `flow-definitions`"
             report.add("F112", f"the file holds {words_for(value)}, and must hold a table", place, hint=hint)
     if len(parts.globals) > 1:
         parts.globals = [_merged(parts.globals, report)]
@@ -59,6 +60,8 @@ def declare(parts: Parts, scope: Scope) -> None:
     """Note every name in the scope; names that are given twice are reported."""
     for table in parts.storages:
         _declare(STORAGE, table, scope.storages, scope)
+    for table in parts.schedules:
+        _declare(SCHEDULE, table, scope.schedules, scope)
     for table in parts.tasks:
         _declare(TASK, table, scope.tasks, scope)
     for table in parts.flows:
@@ -109,6 +112,7 @@ def _gather_file(table: Table, parts: Parts, report: Report) -> None:
     fields = read_fields(FILE, known, report)
     parts.tasks += tables_in(TASK, fields.get("tasks"), report)
     parts.storages += tables_in(STORAGE, fields.get("storages"), report)
+    parts.schedules += tables_in(SCHEDULE, fields.get("schedules"), report)
     parts.flows += tables_in(FLOW, fields.get("flow-definitions"), report)
     if isinstance(fields.get("global"), Table):
         parts.globals.append(fields.get("global"))

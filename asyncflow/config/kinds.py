@@ -198,6 +198,12 @@ TASKS = Kind(
     },
 )
 STORAGES = _either(list_of("storage", "a list of storages"), NOTHING)
+SCHEDULES = _either(list_of("schedule", "a list of schedules"), NOTHING)
+LABELS = Kind(
+    words="a table of texts",
+    accepts=lambda value: isinstance(value, dict) and all(isinstance(text, str) for text in value.values()),
+    schema={"type": "object", "additionalProperties": {"type": "string"}},
+)
 FLOW_NAMES = _either(Kind(words="a list of names", accepts=_is_texts, schema=TEXTS.schema), NOTHING)
 FLOW_DEFINITIONS = list_of("flow", "a list of flows")
 GLOBAL = _either(table_of("global", "a table"), NOTHING)

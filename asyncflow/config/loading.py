@@ -15,6 +15,7 @@ from asyncflow.config.functions import Importer, redefined_by
 from asyncflow.config.gathering import Parts, declare, gather
 from asyncflow.config.globals import read_global, read_traces
 from asyncflow.config.report import Report
+from asyncflow.config.schedules import read_schedule
 from asyncflow.config.scope import Scope
 from asyncflow.config.storages import read_storage
 from asyncflow.config.tasks import read_task
@@ -134,7 +135,7 @@ def _as_json(value: object) -> Json:
 
 
 _UNREAD = frozenset({"F101", "F102"})
-_NEEDS_ALL_FILES = frozenset({"F206", "F217", "F218", "F222", "F301", "F302", "F304", "F307", "F501"})
+_NEEDS_ALL_FILES = frozenset({"F206", "F217", "F218", "F222", "F301", "F302", "F304", "F307", "F501", "F801"})
 """What is said of names that nothing declares, and of what nothing names."""
 
 
@@ -186,12 +187,15 @@ class _Loader:
             read = read_wait if "wait" in table else read_delay if "delay" in table else read_task
             read(table, scope)
         flows = self._flows(parts)
+        made = {name: read.flow for name, read in flows.items()}
+        schedules = [one for table in parts.schedules if (one := read_schedule(table, made, scope)) is not None]
         check_configuration(flows, scope, self._importer if self._tries_everything else None)
         if self._report.has_errors:
             return None
         return Configuration(
             tasks=dict(scope.made_tasks),
-            flows={FlowName(name): read.flow for name, read in flows.items()},
+            flows=made,
+            schedules={schedule.name: schedule for schedule in schedules},
             waits={name: node for name, node in scope.made_waits.items() if isinstance(node, Wait)},
             delays={name: node for name, node in scope.made_waits.items() if isinstance(node, Delay)},
             storages={storage.name: storage for storage in storages},

@@ -41,6 +41,7 @@ class Scope:
     tasks: dict[str, Place] = field(default_factory=dict)
     flows: dict[str, Place] = field(default_factory=dict)
     storages: dict[str, Place] = field(default_factory=dict)
+    schedules: dict[str, Place] = field(default_factory=dict)
     made_tasks: dict[NodeName, Task] = field(default_factory=dict)
     made_waits: dict[NodeName, Wait | Delay] = field(default_factory=dict)
     task_reads: dict[str, tuple[Read, ...]] = field(default_factory=dict)

@@ -210,6 +210,27 @@ THROTTLING = Section(
     ),
 )
 
+SCHEDULE = Section(
+    name="schedule",
+    title="schedule",
+    keys=(
+        required("name", kinds.NAME, "The name of the schedule."),
+        required("flow", kinds.TEXT, "The flow to start."),
+        optional("cron", kinds.TEXT, "When: minute, hour, day of month, month, day of week."),
+        optional("every", kinds.SECONDS, "Instead of `cron`: the interval, counted from 1970 in UTC."),
+        optional("timezone", kinds.TEXT, "Where `cron` is meant, such as Europe/Prague; UTC unless told."),
+        optional("node_args", kinds.ANYTHING, "The node args of the runs."),
+        optional("labels", kinds.LABELS, "Labels of the runs, beside `schedule` and `tick`."),
+        optional(
+            "catch_up",
+            kinds.choice("none", "last", "all"),
+            "Which ticks to start that came while no dispatcher was there; `last` unless told.",
+        ),
+        optional("catch_up_limit", kinds.AT_LEAST, "With `all`: the latest so many; 100 unless told."),
+        optional("enabled", kinds.BOOL, "false: nothing is started."),
+    ),
+)
+
 FILE = Section(
     name="file",
     title="file",
@@ -218,6 +239,7 @@ FILE = Section(
         optional("flows", kinds.FLOW_NAMES, "The names of the flows; without it every flow definition counts."),
         optional("storages", kinds.STORAGES, "Where results are kept."),
         optional("global", kinds.GLOBAL, "What holds for everything."),
+        optional("schedules", kinds.SCHEDULES, "When runs of flows are started by the clock."),
         optional("flow-definitions", kinds.FLOW_DEFINITIONS, "The flows.", "flow_definitions"),
     ),
 )

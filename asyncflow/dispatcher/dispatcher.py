@@ -24,6 +24,7 @@ from asyncflow.dispatcher.place import Place
 from asyncflow.dispatcher.reader import ResultReader
 from asyncflow.dispatcher.replies import Replies
 from asyncflow.dispatcher.reports import Live
+from asyncflow.dispatcher.schedules import Schedules, is_of
 from asyncflow.dispatcher.statistics import Statistics
 from asyncflow.dispatcher.stories import Stories
 from asyncflow.dispatcher.timers import Timers
@@ -68,6 +69,8 @@ class Surroundings:
     """Who is told, in trace events, of what is decided."""
     place: Place = field(default_factory=Place)
     spans: EmitSpansLater | None = None
+    keeps_schedules: bool = True
+    """Whether runs are started by the clock."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -108,7 +111,8 @@ class Dispatcher:
 
         Raises StoreError when that cannot be read, and LeaseLostError when the partition is another dispatcher's.
         """
-        ours = [self._around.place.partition]
+        around = self._around
+        ours = [around.place.partition]
         async with anyio.create_task_group() as group:
             self._assemble(group)
             flows = self._around.configuration.flows.values()
@@ -118,6 +122,8 @@ class Dispatcher:
             for part in (self._decider, self._outbox, self._timers, self._replies, self._headway):
                 group.start_soon(part.run)
             group.start_soon(self._take_in)
+            if around.keeps_schedules:
+                group.start_soon(self._schedules(around).run)
             if self._watchdog is not None:
                 now = self._around.clock.now()
                 self._watchdog.take_over(await self._around.store.outstanding(now, ours))
@@ -205,12 +211,19 @@ class Dispatcher:
             stories=Stories(around.store, self._reader, around.clock, self._live),
             overview=Overview(surveyed),
             statistics=Statistics(around.store),
+            schedules=around.configuration.schedules,
+            clock=around.clock,
         )
 
     @property
     def outbox_size(self) -> int:
         """Attempts that are committed and not known to be published."""
         return len(self._outbox)
+
+    def _schedules(self, around: Surroundings) -> Schedules:
+        """Those that this partition sees to."""
+        ours = [one for one in around.configuration.schedules.values() if is_of(one.name, around.place)]
+        return Schedules(schedules=ours, store=around.store, clock=around.clock, submit=self._decider.submit)
 
     def _trace(self) -> Callable[[Turn], None] | None:
         around = self._around

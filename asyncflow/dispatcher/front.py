@@ -237,7 +237,7 @@ class Front:
                     # Of a run that goes on, its own dispatcher knows more than the store.
                     if header.status.is_terminal or not await self._pass_on(header, delivery):
                         send(jsontext.dumps(await self._report(header.run_id, request.most)))
-                case r.ShowNode() | r.ShowJournal() | r.ShowOverview() | r.ShowFlow():
+                case r.ShowNode() | r.ShowJournal() | r.ShowOverview() | r.ShowFlow() | r.ListSchedules():
                     send(jsontext.dumps(await self._desk.looks.answer(request)))
                 case r.ListRuns():
                     send(jsontext.dumps({"runs": await list_runs(self._desk.store, request)}))

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import assert_never
 
 from asyncflow.dispatcher.overview import Overview
 from asyncflow.dispatcher.reports import find_run
+from asyncflow.dispatcher.schedules import told
 from asyncflow.dispatcher.statistics import Statistics
 from asyncflow.dispatcher.stories import Stories
 from asyncflow.errors import RequestError
 from asyncflow.model import requests as r
 from asyncflow.model.names import Json
-from asyncflow.ports import Store
+from asyncflow.model.schedule import Schedule
+from asyncflow.ports import Clock, Store
 
 _MOST_ENTRIES = 1_000
 _MOST_RUNS = 200
@@ -26,6 +29,8 @@ class Looks:
     stories: Stories
     overview: Overview
     statistics: Statistics
+    schedules: Mapping[str, Schedule]
+    clock: Clock
 
     async def answer(self, request: r.Look) -> dict[str, Json]:
         """Raises RequestError, StoreError."""
@@ -46,6 +51,8 @@ class Looks:
             case r.ShowFlow():
                 _check("last", request.last, 1, _MOST_RUNS)
                 return {"statistics": await self.statistics.told(request.flow, request.last)}
+            case r.ListSchedules():
+                return {"schedules": await told(self.schedules, self.store, self.clock.now())}
             case _:
                 assert_never(request)
 

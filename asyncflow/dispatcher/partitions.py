@@ -197,7 +197,7 @@ class Partitions:
 
     def _begin(self, number: int, epoch: int, begun: float) -> None:
         held = _Held(
-            place=Place(partition=number, epoch=epoch),
+            place=Place(partition=number, epoch=epoch, partitions=self._settings.count),
             epoch=epoch,
             scope=anyio.CancelScope(deadline=self._deadline(begun)),
         )

@@ -14,6 +14,8 @@ class Place:
 
     partition: int = 0
     epoch: int | None = None
+    partitions: int = 1
+    """How many there are."""
 
     @property
     def lease(self) -> str:

@@ -13,6 +13,7 @@ from typing import TypeAlias
 
 from asyncflow.model.condition import ALWAYS, Condition, Function, predicates_in
 from asyncflow.model.names import FlowName, Json, NodeName
+from asyncflow.model.schedule import Schedule
 
 
 @dataclass(frozen=True, slots=True)
@@ -288,6 +289,7 @@ class Configuration:
     flows: Mapping[FlowName, Flow]
     waits: Mapping[NodeName, Wait] = field(default_factory=dict)
     delays: Mapping[NodeName, Delay] = field(default_factory=dict)
+    schedules: Mapping[str, Schedule] = field(default_factory=dict)
     storages: Mapping[str, Storage] = field(default_factory=dict)
     traces: tuple[Trace, ...] = ()
     celery_app: str | None = None

@@ -212,7 +212,15 @@ class Ping:
     run_id: RunId = RunId("")
 
 
-Look: TypeAlias = ShowRun | ShowNode | ShowJournal | ShowOverview | ShowFlow
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ListSchedules:
+    """Answer: {"schedules": [each with its last tick, and the next ones]}."""
+
+    verb: ClassVar[str] = "schedules"
+    run_id: RunId = RunId("")
+
+
+Look: TypeAlias = ShowRun | ShowNode | ShowJournal | ShowOverview | ShowFlow | ListSchedules
 """Changes nothing, and is answered once."""
 
 Request: TypeAlias = (

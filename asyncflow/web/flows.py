@@ -28,6 +28,10 @@ async def list_flows(site: Site, call: Call) -> Response:
     return answer({"flows": [_flow_json(flow) for flow in site.configuration.flows.values()]})
 
 
+async def list_schedules(site: Site, call: Call) -> Response:
+    return answer({"schedules": await site.client.schedules()})
+
+
 async def show_flow(site: Site, call: Call) -> Response:
     return answer({"flow": _flow_json(flow_of(site, call.path("flow")))})
 

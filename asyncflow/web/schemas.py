@@ -8,6 +8,7 @@ from typing import Any
 
 from asyncflow.model.names import Json
 from asyncflow.model.run import NodeKind, Status
+from asyncflow.model.schedule import CatchUp
 
 
 def _object(properties: Mapping[str, Any], *required: str, more: bool = False) -> dict[str, Any]:
@@ -168,6 +169,20 @@ SCHEMAS: Mapping[str, Json] = MappingProxyType(
             recent=_list(_answer(run_id=_TEXT, state=_STATE, started_at=_TIME, seconds={})),
         ),
         "Entry": _answer(version={"type": "integer"}, at=_TIME, facts=_list({"type": "array"})),
+        "Schedule": _answer(
+            name=_TEXT,
+            flow=_TEXT,
+            cron={"type": ["string", "null"]},
+            every={"type": ["number", "null"], "description": "Seconds."},
+            timezone=_TEXT,
+            enabled={"type": "boolean"},
+            catch_up={"enum": [policy.value for policy in CatchUp]},
+            node_args={},
+            labels=_LABELS,
+            last={**_TIME, "description": "The last tick that was seen to."},
+            next={**_list({**_TEXT, "format": "date-time"}), "description": "The next ticks."},
+        ),
+        "SchedulesAnswer": _answer(schedules=_list(_ref("Schedule"))),
         "FlowAnswer": _answer(flow=_ref("Flow")),
         "NodeAnswer": _answer(node=_ref("Node")),
         "FactsAnswer": _answer(entries=_list(_ref("Entry"))),

@@ -77,6 +77,14 @@ ENDPOINTS: tuple[Endpoint, ...] = (
         refusals=(404,),
     ),
     Endpoint(
+        method="GET",
+        path="/api/schedules",
+        summary="List the schedules, each with its last tick and its next ones.",
+        handler=flows.list_schedules,
+        answer="SchedulesAnswer",
+        refusals=(503,),
+    ),
+    Endpoint(
         method="POST",
         path="/api/runs",
         summary="Start a flow; answers when the start is durable.",
