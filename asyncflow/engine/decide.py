@@ -306,7 +306,8 @@ def _stop_active(step: Step, verdict: str) -> None:
     if tasks:
         step.commands.append(ForgetAttempts(run_id=step.run.id, ids=tasks, verdict=verdict))
     for id, node in active:
-        step.record(f.NodeCancelled(id=id))
+        # What a signal has released has succeeded already, but for its last step.
+        step.record(f.NodeSucceeded(id=id) if node.released else f.NodeCancelled(id=id))
         if node.kind is NodeKind.FLOW:
             step.commands.append(CancelChildRun(run_id=step.run.id, id=id))
 

@@ -46,7 +46,7 @@ def configured(
         "tasks": [
             {
                 "name": name,
-                **({} if "celery_task" in given.get(name, {}) else {"import": "tasks"}),
+                **({} if {"celery_task", "wait", "delay"} & set(given.get(name, {})) else {"import": "tasks"}),
                 **given.get(name, {}),
             }
             for name in sorted(names)

@@ -8,10 +8,12 @@ import pytest
 
 from asyncflow.engine.waits import MOST_KEPT
 from asyncflow.errors import InvalidPayloadError, SignalRefusedError
+from asyncflow.model import events as e
 from asyncflow.model import facts as f
 from asyncflow.model import snapshot
 from asyncflow.model.run import NodeKind
 from asyncflow.testing import SimulatedRun, Simulation, Status
+from tests.engine.decisions import RUN, Decided
 from tests.engine.flows import edge, fallback, foreach, when
 
 BY = {"type": "object", "required": ["by"], "properties": {"by": {"type": "string"}}}
@@ -329,3 +331,22 @@ def test_play_gives_signals_as_answers_and_lets_delays_pass() -> None:
     sim.play({"W": {"by": "Ada"}, "A": lambda *args, **kwargs: seen.append(kwargs or args)})
     assert run.status is Status.SUCCEEDED
     assert seen == [{"who": "Ada"}]
+
+
+def test_a_node_that_was_released_before_its_run_was_cancelled_has_succeeded() -> None:
+    decided = Decided(["-> W"], {"W": wait()})
+    [id] = decided.active()
+    decided.take(e.SignalReceived(at=1.0, run_id=RUN, name="go", key="k"))
+    facts = decided.take(e.CancelRequested(at=2.0, run_id=RUN))
+    assert facts == (f.NodeSucceeded(id=id), f.RunCancelled(reason=""))
+    assert decided.take(e.TimerDue(at=3.0, run_id=RUN, kind=e.TimerKind.NODE_DONE, id=id)) == ()
+
+
+def test_a_timeout_that_strikes_after_the_release_changes_nothing() -> None:
+    decided = Decided(["-> W"], {"W": wait(timeout=1)})
+    [id] = decided.active()
+    decided.take(e.SignalReceived(at=1.0, run_id=RUN, name="go", key="k"))
+    assert decided.time_out(id) == ()
+    done = e.TimerDue(at=3.0, run_id=RUN, kind=e.TimerKind.NODE_DONE, id=id)
+    assert decided.take(done) == (f.NodeSucceeded(id=id), f.RunSucceeded())
+    assert decided.take(done) == ()

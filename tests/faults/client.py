@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from asyncflow.errors import RequestError
+from asyncflow.errors import RequestError, SignalRefusedError
 from asyncflow.model.names import FlowName, Json, RunId
 from asyncflow.model.requests import (
     REQUEST_TYPE,
@@ -12,6 +12,7 @@ from asyncflow.model.requests import (
     PauseRun,
     Request,
     ResumeRun,
+    SignalRun,
     StartRun,
     decode_reply,
     encode_request,
@@ -47,6 +48,14 @@ class SimulatedClient:
 
     def cancel(self, run_id: str, after: float) -> None:
         self.plan(after, CancelRun(run_id=RunId(run_id), reason="by the client"))
+
+    def signal(self, run_id: str, event: str, after: float) -> None:
+        """Twice: what is delivered twice counts once. Blanks around the event make another signal of it."""
+        request = SignalRun(
+            run_id=RunId(run_id), event=event.strip(), id=f"{event} {after}", payload={"told": event.strip()}
+        )
+        self.plan(after, request)
+        self.plan(after + 1, request)
 
     def pause(self, run_id: str, after: float, resume_after: float) -> None:
         """A pause that comes again after the resumption is a pause: then the client resumes once more."""
@@ -85,6 +94,9 @@ class SimulatedClient:
         request = self._waiting.get(message.correlation_id)
         try:
             reply = decode_reply(message.body)
+        except SignalRefusedError:
+            self._waiting.pop(message.correlation_id, None)  # its run is over: whatever the reason, it stays so
+            return
         except RequestError:
             self.refused.add(message.correlation_id)  # it asks again, whatever the reason
             return

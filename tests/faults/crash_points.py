@@ -67,6 +67,8 @@ def _world(name: str) -> World:
     )
     world = World(SEED, scene, NO_FAULTS)
     world.client.start("run-0", "main", {"x": 1}, **reference.selection)
+    for event, after in reference.signals.items():
+        world.client.signal("run-0", event, after)
     if reference.cancel is not None:
         world.client.cancel("run-0", reference.cancel)
     if reference.pause is not None:

@@ -20,6 +20,7 @@ FUNCTIONS: Mapping[str, Callable[..., Any]] = {
     "user.items": lambda pool, node_args: [1, 2, 3],
     "user.none": lambda pool, node_args: [],
     "user.reads": lambda pool, node_args: [pool.get("A")],
+    "user.signalled": lambda pool, node_args: [pool.get("W")["told"]],
     "user.big": lambda message, least: message is not None and message.get("k", 0) >= least,
     "user.always": lambda: True,
     "user.reuse": lambda flow, task, node_args, requested, pool: None,
@@ -39,6 +40,8 @@ class Reference:
     selection: Mapping[str, Any] = field(default_factory=dict)
     cancel: float | None = None
     pause: tuple[float, float] | None = None
+    signals: Mapping[str, float] = field(default_factory=dict)
+    """Events that the client tells of, and when."""
 
     def outcome(self, workers: SimulatedWorkers, task: str, id: TaskId) -> Json:
         number = workers.try_number(task, id)
@@ -140,6 +143,23 @@ REFERENCES: Mapping[str, Reference] = {
         slow={"A": 30.0, "X": 30.0},
         pause=(10.0, 120.0),
     ),
+    "signals": Reference(
+        flows={
+            "main": [
+                "-> A sub",
+                edge("A -> W", foreach=foreach("items")),
+                edge("W -> B", condition=when("fieldEqual", "W", key="told", value="go")),
+                edge("W sub -> D", foreach=foreach("signalled")),
+            ],
+            "sub": ["-> V", "V -> C"],
+        },
+        tasks={"W": {"wait": {"event": "go", "timeout": 3000}}, "V": {"wait": {"event": "come"}}},
+        signals={"go": 0.1, "go ": 30.0, "come": 40.0, " go": 50.0},
+    ),
+    "delays and timeouts": Reference(
+        flows={"main": {"edges": ["-> D W", "D -> A", "W -> B"], "failures": [fallback("W", "C")]}},
+        tasks={"D": {"delay": 30}, "W": {"wait": {"event": "go", "timeout": 20}}},
+    ),
     "cancel": Reference(
         flows={"main": ["-> A sub", "A -> B"], "sub": ["-> X", "X -> Y"]}, slow={"A": 900.0, "Y": 900.0}, cancel=60.0
     ),
@@ -152,6 +172,8 @@ def configuration_of(
     """Plain Celery tasks in one queue, but where `tasks` says "import"."""
     document = configured(flows, tasks, predicates=predicates)
     for task in document["tasks"]:
+        if "wait" in task or "delay" in task:
+            continue
         if "import" in task and "import" not in tasks.get(task["name"], {}):
             del task["import"]
             task["celery_task"] = f"t.{task['name']}"

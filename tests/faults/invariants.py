@@ -130,13 +130,14 @@ def _may_be_open(world: World, run_id: RunId, id: TaskId) -> bool:
 
 def _ledger(world: World) -> Iterator[str]:
     """I4: succeeded attempts have run, with the result that is recorded; nothing ran that was not started."""
+    signalled = {fact.id for _, entry in world.log for fact in entry.facts if isinstance(fact, f.NodeReleased)}
     results: dict[TaskId, list[Json]] = {}
     for done in world.workers.ledger:
         results.setdefault(done.id, []).append(done.result if done.status == "SUCCESS" else None)
         if done.id not in world.store._run_of:
             yield f"I4: {done.task} ran under the id {done.id}, which nobody started"
     for id, verdict in world.store._verdicts.items():
-        if verdict.verdict != "succeeded":
+        if verdict.verdict != "succeeded" or id in signalled:
             continue
         kept = world.stored_results.get(id) if verdict.result is None else jsontext.loads(verdict.result)
         if kept not in results.get(id, []) and not (kept is None and id in results):
@@ -178,7 +179,8 @@ def _decisions(world: World) -> Iterator[str]:
             event = _cause(world, run_id, run, entry)
             if event is not None:  # else another run's entry must lead to it
                 reference.now = entry.at
-                simulation.deliver(event)
+                reference._decide(event)
+                reference._due_at_once.clear()  # they fire when they did
     for run_id in {**reference.journals, **world.store._runs}:
         yield from _differences(run_id, list(world.store._entries(run_id)), reference.journals.get(run_id, []))
 
@@ -199,6 +201,8 @@ class _Recorded:
     def __init__(self, world: World) -> None:
         self._world = world
         self.outlines: dict[OutlineOf, Outline] = {}
+        self.results: dict[TaskId, Json] = {}
+        """What the reference notes of signals; the record says it too."""
 
     def answer(self, question: Question, now: float) -> Answer:
         match question:
@@ -255,6 +259,13 @@ def _cause(world: World, run_id: RunId, run: Run | None, entry: Entry) -> e.Even
             )
         case f.NodeSucceeded(id=id) if run is not None and id in run.active and run.active[id].kind is NodeKind.TASK:
             return e.AttemptSucceeded(at=at, run_id=run_id, id=id)
+        case f.NodeSucceeded(id=id) if run is not None and id in run.active and run.active[id].kind in _WAITS:
+            return e.TimerDue(at=at, run_id=run_id, kind=e.TimerKind.NODE_DONE, id=id)
+        case f.NodeFailed(id=id) if run is not None and id in run.active and run.active[id].kind is NodeKind.WAIT:
+            return e.TimerDue(at=at, run_id=run_id, kind=e.TimerKind.NODE_TIMEOUT, id=id)
+        case (f.SignalKept() | f.SignalPassed() | f.NodeReleased()) as fact:
+            payload = fact.payload if isinstance(fact, f.SignalKept) else _payload(world, fact.key)
+            return e.SignalReceived(at=at, run_id=run_id, name=fact.event, key=fact.key, payload=payload)
         case (f.NodeFailed() | f.AttemptRetried()) as fact if run is not None:
             return _failure(world, run, fact, at)
         case f.RunRestarted() if run is not None:
@@ -264,6 +275,18 @@ def _cause(world: World, run_id: RunId, run: Run | None, entry: Entry) -> e.Even
         case f.RunResumed():
             return e.ResumeRequested(at=at, run_id=run_id)
     return _stop(run_id, facts, at)
+
+
+_WAITS = (NodeKind.WAIT, NodeKind.DELAY)
+
+
+def _payload(world: World, key: str) -> Json:
+    """What a signal brought to the node that it released."""
+    for _, entry in world.log:
+        for fact in entry.facts:
+            if isinstance(fact, f.NodeReleased) and fact.key == key:
+                return jsontext.loads(world.store._verdicts[fact.id].result or b"null")
+    return None
 
 
 def _failure(world: World, run: Run, fact: f.NodeFailed | f.AttemptRetried, at: float) -> e.Event | None:

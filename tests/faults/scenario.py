@@ -124,6 +124,8 @@ def _world(seed: int, draw: random.Random) -> World:
     for number in range(draw.choice([1, 1, 2, 3])):
         run_id = f"run-{number}"
         world.client.start(run_id, "main", {"x": number}, after=draw.random() * 3, **selection)
+        for event, after in plans.signals.items() if plans else ():
+            world.client.signal(run_id, event, after=3 + after)
         if (plans and plans.cancel) or draw.random() < 0.08:
             world.client.cancel(run_id, after=3 + draw.random() * 10)
         if (plans and plans.pause) or draw.random() < 0.1:
