@@ -206,8 +206,8 @@ class Restaurant:
 
 
 @asynccontextmanager
-async def open_restaurant() -> AsyncIterator[Restaurant]:
-    configuration = load_mapping(MENU, builtins=BUILT_INS, environ={}).configuration
+async def open_restaurant(menu: Mapping[str, Any] = MENU) -> AsyncIterator[Restaurant]:
+    configuration = load_mapping(menu, builtins=BUILT_INS, environ={}).configuration
     broker = Counter({"quick": quick})
     store, clock, fleet = MemoryStore(), LateClock(), Fleet()
     dispatcher = Dispatcher(
