@@ -71,12 +71,17 @@ def test_an_edge_tells_how_often_it_fired_and_why_not() -> None:
         ]
     )
     told = digest_json(view, 9, 3.0)
-    assert told["edges"] == [
-        {"index": 0, "fired": 1, "items": 3, "not_fired": 0, "why": "", "omitted": False},
-        {"index": 1, "fired": 1, "items": 0, "not_fired": 2, "why": "a(2) was false", "omitted": False},
-        {"index": 2, "fired": 0, "items": 0, "not_fired": 0, "why": "", "omitted": True},
+    assert [(edge["index"], edge["fired"], edge["items"], edge["not_fired"]) for edge in told["edges"]] == [
+        (0, 1, 3, 0),
+        (1, 1, 0, 2),
+        (2, 0, 0, 0),
     ]
-    assert told["fallbacks"] == [{"index": 0, "started": 0, "why": "no"}, {"index": 1, "started": 1, "why": ""}]
+    assert [(edge["why"], edge["omitted"]) for edge in told["edges"]] == [
+        ("", False),
+        ("a(2) was false", False),
+        ("", True),
+    ]
+    assert [(one["index"], one["started"], one["why"]) for one in told["fallbacks"]] == [(0, 0, "no"), (1, 1, "")]
 
 
 def test_a_node_keeps_its_failed_attempts() -> None:
