@@ -1,4 +1,4 @@
-"""Writes docs/reference from the code: keys of the YAML files, codes of `asyncflow check`, predicates, commands, APIs.
+"""Writes docs/reference from the code: files, environment, commands, codes of `asyncflow check`, predicates, figures, APIs.
 
 `python tools/reference.py` writes; with `--check` it only says what is out of date, and exits with 1.
 """
@@ -8,11 +8,14 @@ from __future__ import annotations
 import inspect
 import sys
 from collections.abc import Callable, Iterator
+from dataclasses import fields
 from pathlib import Path
 
 import click
 
 import asyncflow
+from asyncflow.adapters import prometheus
+from asyncflow.app.settings import VARIABLES, Settings
 from asyncflow.cli import asyncflow as cli
 from asyncflow.config import CODES
 from asyncflow.config.flow_sections import SECTIONS
@@ -94,6 +97,38 @@ def _option(option: click.Option) -> str:
     return f"| {spelt} | {_cell(option.help or '')} |"
 
 
+def environment() -> Iterator[str]:
+    yield "# Variables of the environment"
+    yield WRITTEN
+    yield (
+        "What is typed on the command line, or given to `asyncflow.connect` and `run_flow`, wins over the environment. "
+        "An empty variable is like one that is not set."
+    )
+    defaults = {one.name: one.default for one in fields(Settings)}
+    rows = ["| variable | unless set | what it says |", "|---|---|---|"]
+    for variable in VARIABLES:
+        unset = variable.unset or f"`{defaults[variable.setting]}`"
+        rows.append(f"| `{variable.name}` | {_cell(unset)} | {_cell(variable.meaning)} |")
+    yield "\n".join(rows)
+    yield (
+        "`OTEL_*` variables turn OpenTelemetry on (`docs/tracing.md`), `NO_COLOR` turns colours off, and the YAML files "
+        "of storages may name variables of your own (`docs/storages.md`)."
+    )
+
+
+def metrics() -> Iterator[str]:
+    yield "# Figures for Prometheus"
+    yield WRITTEN
+    yield "`asyncflow serve --metrics-port PORT` serves them; `docs/tracing.md` tells how."
+    rows = ["| figure | kind | labels | what it is |", "|---|---|---|---|"]
+    kinds = (("counter", prometheus.COUNTERS), ("histogram", prometheus.HISTOGRAMS), ("gauge", prometheus.GAUGES))
+    for kind, figures in kinds:
+        for name, figure in figures.items():
+            spelt = f"asyncflow_{name}{'_total' if kind == 'counter' else ''}"
+            rows.append(f"| `{spelt}` | {kind} | {' '.join(f'`{one}`' for one in figure.labels)} | {figure.told} |")
+    yield "\n".join(rows)
+
+
 def http() -> Iterator[str]:
     yield "# HTTP API"
     yield WRITTEN
@@ -147,6 +182,8 @@ PAGES = {
     "codes.md": codes,
     "predicates.md": predicates,
     "cli.md": commands,
+    "environment.md": environment,
+    "metrics.md": metrics,
     "http.md": http,
     "python.md": python,
 }

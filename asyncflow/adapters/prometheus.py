@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import dataclass
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, start_http_server
 
@@ -16,18 +17,46 @@ _QUICK = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.
 _LONG = (0.01, 0.05, 0.1, 0.5, 1, 5, 10, 30, 60, 300, 600, 1800, 3600, 6 * 3600, 24 * 3600)
 _LABELS = ("flow", "outcome")
 
-_TIMES = (
-    (Timed.COMMIT, "commit_seconds", "How long a commit takes.", _QUICK),
-    (Timed.PUBLISH, "publish_seconds", "How long a batch of messages takes until it is confirmed.", _QUICK),
-    (
-        Timed.DISPATCH,
-        "dispatch_seconds",
-        "From the arrival of a message to its acknowledgement, after the commit.",
-        _QUICK,
+
+@dataclass(frozen=True, slots=True)
+class Figure:
+    """What a figure tells, and of which labels; the buckets of a histogram."""
+
+    told: str
+    labels: tuple[str, ...] = ()
+    buckets: tuple[float, ...] = _LONG
+
+
+# By name, without the `asyncflow_` before it and the `_total` after those of counters.
+COUNTERS = {
+    "runs": Figure("Runs that are over, sub-flows too: succeeded, failed, cancelled.", _LABELS),
+    "attempts": Figure("Attempts that are over: succeeded, failed, retried, cancelled.", ("flow", "task", "outcome")),
+    "dead_letters": Figure("Messages that nobody understood."),
+}
+HISTOGRAMS = {
+    "run_seconds": Figure("How long runs took.", _LABELS),
+    "attempt_seconds": Figure("From when an attempt was due to its report.", ("flow", "task")),
+    "queue_wait_seconds": Figure("From the publication of a task to its start (task_track_started)."),
+    "task_seconds": Figure("From the start of a task to its report (task_track_started)."),
+    "dispatch_seconds": Figure(
+        "From the arrival of a message to its acknowledgement, after the commit.", buckets=_QUICK
     ),
-    (Timed.QUEUE, "queue_wait_seconds", "From the publication of a task to its start (task_track_started).", _LONG),
-    (Timed.WORK, "task_seconds", "From the start of a task to its report (task_track_started).", _LONG),
-)
+    "commit_seconds": Figure("How long a commit takes.", buckets=_QUICK),
+    "publish_seconds": Figure("How long a batch of messages takes until it is confirmed.", buckets=_QUICK),
+}
+GAUGES = {
+    "open_runs": Figure("Runs that are not over.", ("flow",)),
+    "outbox": Figure("Attempts committed and not yet published."),
+    "leases": Figure("Partitions that have an owner."),
+}
+
+_TIMES = {
+    Timed.COMMIT: "commit_seconds",
+    Timed.PUBLISH: "publish_seconds",
+    Timed.DISPATCH: "dispatch_seconds",
+    Timed.QUEUE: "queue_wait_seconds",
+    Timed.WORK: "task_seconds",
+}
 
 
 class PrometheusMetrics:
@@ -35,17 +64,15 @@ class PrometheusMetrics:
 
     def __init__(self) -> None:
         self.registry = CollectorRegistry()
-        self._runs = self._counter("runs", "Runs that are over, sub-flows too.", _LABELS)
-        self._attempts = self._counter("attempts", "Attempts that are over.", ("flow", "task", "outcome"))
-        self._run_seconds = self._histogram("run_seconds", "How long runs took.", _LONG, _LABELS)
-        self._attempt_seconds = self._histogram(
-            "attempt_seconds", "From when an attempt was due to its report.", _LONG, ("flow", "task")
-        )
-        self._times = {what: self._histogram(name, told, buckets) for what, name, told, buckets in _TIMES}
-        self._parked = self._counter("dead_letters", "Messages that nobody understood.")
-        self._open_runs = Gauge("asyncflow_open_runs", "Runs that are not over.", ["flow"], registry=self.registry)
-        self._outbox = Gauge("asyncflow_outbox", "Attempts committed and not yet published.", registry=self.registry)
-        self._leases = Gauge("asyncflow_leases", "Partitions that have an owner.", registry=self.registry)
+        self._runs = self._counter("runs")
+        self._attempts = self._counter("attempts")
+        self._run_seconds = self._histogram("run_seconds")
+        self._attempt_seconds = self._histogram("attempt_seconds")
+        self._times = {what: self._histogram(name) for what, name in _TIMES.items()}
+        self._parked = self._counter("dead_letters")
+        self._open_runs = self._gauge("open_runs")
+        self._outbox = self._gauge("outbox")
+        self._leases = self._gauge("leases")
         self._flows: set[FlowName] = set()
 
     def ended(self, span: Span) -> None:
@@ -86,8 +113,16 @@ class PrometheusMetrics:
             server.server_close()
             thread.join()
 
-    def _counter(self, name: str, told: str, labels: tuple[str, ...] = ()) -> Counter:
-        return Counter(f"asyncflow_{name}", told, labels, registry=self.registry)
+    def _counter(self, name: str) -> Counter:
+        figure = COUNTERS[name]
+        return Counter(f"asyncflow_{name}", figure.told, figure.labels, registry=self.registry)
 
-    def _histogram(self, name: str, told: str, buckets: tuple[float, ...], labels: tuple[str, ...] = ()) -> Histogram:
-        return Histogram(f"asyncflow_{name}", told, labels, buckets=buckets, registry=self.registry)
+    def _histogram(self, name: str) -> Histogram:
+        figure = HISTOGRAMS[name]
+        return Histogram(
+            f"asyncflow_{name}", figure.told, figure.labels, buckets=figure.buckets, registry=self.registry
+        )
+
+    def _gauge(self, name: str) -> Gauge:
+        figure = GAUGES[name]
+        return Gauge(f"asyncflow_{name}", figure.told, figure.labels, registry=self.registry)

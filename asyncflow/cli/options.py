@@ -233,6 +233,8 @@ LOG_FORMAT = click.option(
     "--log-format",
     type=click.Choice(["plain", "json"]),
     default="plain",
+    envvar="ASYNCFLOW_LOG_FORMAT",
+    show_envvar=True,  # errors name it too
     show_default=True,
     help="Lines for people, or JSON.",
 )

@@ -86,8 +86,9 @@ def test_the_page_lists_the_events_that_are_traced_and_marks_the_warnings() -> N
     )
 
 
-def test_the_page_lists_the_figures_that_are_served() -> None:
+def test_the_reference_lists_the_figures_that_are_served() -> None:
     names = {family.name for family in PrometheusMetrics().registry.collect()}
 
-    listed = {name.removesuffix("_total") for name in re.findall(r"^\| `(asyncflow_\w+)` \|", TRACING, re.MULTILINE)}
+    page = (ROOT / "docs" / "reference" / "metrics.md").read_text()
+    listed = {name.removesuffix("_total") for name in re.findall(r"^\| `(asyncflow_\w+)` \|", page, re.MULTILINE)}
     assert listed == names
