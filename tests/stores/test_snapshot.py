@@ -70,6 +70,8 @@ OF_FIELDS = {
     **dict.fromkeys(("reports", "must_fail", "restarting"), st.booleans()),
     "labels": st.dictionaries(texts, texts, max_size=3),
     "error": st.none() | errors,
+    "kept": st.none() | st.just({"A": ["t1"]}),
+    "priority": st.none() | counts,
     "signals": st.sampled_from([(), (Signal(event="go", key="1", payload={"by": ["Ada"]}, at=1.5),)]),
     "signal_marks": st.sampled_from([(), ("go 1", "go 2")]),
 }

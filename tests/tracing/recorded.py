@@ -26,6 +26,11 @@ DETAILS: Mapping[str, set[str]] = {
     "SUBFLOW_SCHEDULE": FLOW
     | {"condition_str", "foreach_str", "selective_edge_conf", "child_flow_name", "child_dispatcher_id"}
     | {"queue", "countdown", "child_selective", "node_args"},
+    "WAIT_START": NODE | {"parent", "node_args", "condition_str", "event", "until"},
+    "DELAY_START": NODE | {"parent", "node_args", "condition_str", "event", "until"},
+    "SIGNAL_KEPT": FLOW | {"event", "signal_id"},
+    "SIGNAL_PASSED": FLOW | {"event", "signal_id", "child_dispatcher_id"},
+    "SIGNAL_TAKEN": NODE | {"event", "signal_id"},
     "TASK_START": TASK,
     "TASK_END": TASK | {"storage"},
     "TASK_DISCARD_RESULT": TASK | {"result"},

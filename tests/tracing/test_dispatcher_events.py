@@ -87,6 +87,28 @@ async def traced(declared: Mapping[str, Any], worker: Worker | None = None, **st
     return recorder
 
 
+async def test_waits_delays_and_signals_are_told() -> None:
+    declared = {
+        "tasks": [{"name": "W", "wait": {"event": "go"}}, {"name": "D", "delay": 0}],
+        "flows": ["f", "sub"],
+        "flow-definitions": [
+            {"name": "f", "edges": [{"from": None, "to": "D"}, {"from": "D", "to": "sub"}]},
+            {"name": "sub", "edges": [{"from": None, "to": ["W", "W"]}]},
+        ],
+    }
+    recorder = Recorder()
+    async with serving(declared, Worker(), recorder) as client:
+        run = await client.start("f")
+        for key in "ab":
+            await run.signal("go", id=key)
+        await run.wait(timeout=5)
+    assert recorder.one("DELAY_START")["node_name"] == "D"
+    assert [found["event"] for found in recorder.of("WAIT_START")] == ["go", "go"]
+    assert [found["signal_id"] for found in recorder.of("SIGNAL_TAKEN")] == ["a", "b"]
+    assert [found["signal_id"] for found in recorder.of("SIGNAL_PASSED")] == ["a", "b"]
+    assert {found["signal_id"] for found in recorder.of("SIGNAL_KEPT")} <= {"a", "b"}
+
+
 async def test_a_run_with_a_false_condition_is_told_from_its_request_to_its_end() -> None:
     false = {"name": "fieldEqual", "args": {"key": "from", "value": "B"}}
     flow = {
