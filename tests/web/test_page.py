@@ -9,9 +9,9 @@ import httpx
 import pytest
 
 from asyncflow.web.tokens import Scope
-from tests.web.restaurant import SCRIPT, Restaurant, tokens_in
+from tests.web.restaurant import MENU, SCRIPT, Restaurant, open_restaurant, tokens_in
 from tests.web.test_runs import start
-from tests.web.visits import CHROMIUM, Reader, browser, reader
+from tests.web.visits import CHROMIUM, Reader, browser, playwright, reader
 
 __all__ = ["browser", "reader"]  # fixtures
 
@@ -90,6 +90,7 @@ async def test_the_list_shows_new_runs_by_itself_and_is_searched(reader: Reader,
     async with reader.visit() as here, restaurant.asked() as asked:
         await here.open("#/")
         await here.expect(".empty").to_contain_text("Nothing has run yet")
+        await here.expect("[aria-label=Schedules]").to_have_count(0)
         await start(asked, labels={"who": "ada", "said": SCRIPT})
         await start(asked, "party")
         await here.expect("tr:has-text('party')").to_be_visible()
@@ -243,6 +244,42 @@ async def test_a_node_that_waits_is_sent_its_signal(reader: Reader, restaurant: 
         await here.page.click("button:text-is('Send tasted')")
         await here.expect(".title .badge.succeeded").to_be_visible()
         await here.expect(".detail pre").to_contain_text('"by": "Ada"')
+
+
+@pytest.mark.parametrize(("width", "theme"), LOOKS)
+async def test_what_the_clock_starts_next_is_told_and_leads_to_its_runs(
+    browser: playwright.Browser, width: int, theme: str
+) -> None:
+    planned = [
+        {"name": "every_year_and_rather_long_to_read", "flow": "banquet", "cron": "0 3 1 1 *"},
+        {"name": "often", "flow": "fire", "every": "1s"},
+        {"name": "never", "flow": "fire", "every": "1s", "enabled": False},
+    ]
+    async with open_restaurant({**MENU, "schedules": planned}) as opened:
+        await opened.client.start("dinner", {"guests": 2})
+        async with Reader(browser, opened).visit(width, theme) as here:
+            await here.open("#/")
+            await here.expect("tr:has-text('schedule=often')").to_be_visible()
+            card = "[aria-label=Schedules] li"
+            await here.expect(f"{card}:nth-child(1)").to_contain_text(re.compile("often(now|within a minute), "))
+            await here.expect(f"{card}:nth-child(1):has-text('seen to ')").to_be_visible()
+            await here.expect(f"{card}:nth-child(2)").to_contain_text("banquet")
+            await here.expect(f"{card}:nth-child(3)").to_contain_text("disabled")
+            await here.picture("schedules")
+            await here.expect("tr:has-text('dinner')").to_be_visible()
+            await here.page.click(f"{card} a:text-is('often')")
+            await here.expect(".given .chip").to_contain_text("schedule=often")
+            await here.expect("tr:has-text('dinner')").to_have_count(0)
+            await here.expect("tr:has-text('schedule=often')").to_be_visible()
+
+
+async def test_what_the_clock_will_start_is_told_where_nothing_has_run(browser: playwright.Browser) -> None:
+    planned = [{"name": "yearly", "flow": "banquet", "cron": "0 3 1 1 *"}]
+    async with open_restaurant({**MENU, "schedules": planned}) as opened, Reader(browser, opened).visit() as here:
+        await here.open("#/")
+        await here.expect("[aria-label=Schedules]").to_contain_text("yearly")
+        await here.expect(".empty").to_contain_text("Nothing has run yet")
+        await here.picture("schedules-alone")
 
 
 async def test_a_server_that_is_gone_is_seen(reader: Reader, restaurant: Restaurant) -> None:

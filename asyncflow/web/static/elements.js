@@ -95,6 +95,14 @@ export function ago(seconds) {
   return `${Math.floor(seconds / 86400)} d ago`;
 }
 
+// Nothing finer than minutes: the page looks ahead every ten seconds.
+export function until(seconds) {
+  if (seconds < 60) return seconds < 0 ? "now" : "within a minute";
+  if (seconds < 3600) return `in ${Math.floor(seconds / 60)} min`;
+  if (seconds < 86400) return `in ${Math.floor(seconds / 3600)} h`;
+  return `in ${Math.floor(seconds / 86400)} d`;
+}
+
 export const time = (instant) => (instant ? Date.parse(instant) / 1000 : null);
 export const now = () => Date.now() / 1000;
 export const lasted = (one) => (time(one.ended_at) ?? now()) - time(one.started_at);

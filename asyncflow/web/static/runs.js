@@ -2,7 +2,7 @@
 import { clock, fill, flowLink, h, time } from "./elements.js";
 import { follow, getJson } from "./server.js";
 import { outcomes } from "./outcomes.js";
-import { standing } from "./standing.js";
+import { schedules, standing } from "./standing.js";
 import { RunTable, everySecond } from "./runtable.js";
 
 const STATES = ["running", "paused", "failed", "succeeded", "cancelled"];
@@ -15,7 +15,7 @@ export async function runsView(main, _, signal, query) {
   const { flows } = await getJson("/api/flows", signal);
   let wanted = Object.fromEntries(FILTERS.map((name) => [name, query.get(name) ?? ""]));
   let period = Number(query.get("period")) || 3600;
-  let overview = null, listening = new AbortController(), runs = [];
+  let overview = null, planned = [], listening = new AbortController(), runs = [];
   const chart = h("div", { class: "chart" });
   const state = h("div", { class: "standing" });
   const chips = h("div", { class: "chips", role: "group", "aria-label": "States" });
@@ -29,10 +29,11 @@ export async function runsView(main, _, signal, query) {
   const table = new RunTable({ label: (name, value) => set({ label: `${name}=${value}` }, true) });
   const list = h("div", { class: "runs" });
   const begin = h("div", {});
+  const ahead = h("div", { class: "standing alone" });
   const all = h("div", { class: "all" }, h("div", { class: "page-head" }, h("h1", {}, "Runs"), span), chart, state,
     h("div", { class: "filters" }, chips, h("label", { for: "flow", class: "hidden" }, "Flow"), flow,
       h("label", { for: "search", class: "hidden" }, "Search"), search), given, list, h("div", { class: "more" }, older));
-  fill(main, begin, all);
+  fill(main, begin, ahead, all);
 
   let pause = null;
   function typed() {
@@ -85,6 +86,7 @@ export async function runsView(main, _, signal, query) {
     table.show(runs);
     fill(list, runs.length ? table.element : h("p", { class: "empty" }, "No run fits these filters. ", h("button", { type: "button", onclick: () => set(Object.fromEntries(FILTERS.map((name) => [name, ""]))) }, "Show all")));
     older.hidden = runs.length < PAGE;
+    stand();
     soon();
   }
 
@@ -98,13 +100,27 @@ export async function runsView(main, _, signal, query) {
       overview = (await getJson(`/api/overview?seconds=${period}`, signal)).overview;
     } catch { return; } // the stream says that it is stale
     outcomes(chart, overview, period, wanted, (from, to) => set({ since: from, until: to }, true), (one) => set({ state: wanted.state === one ? "" : one }, true));
-    standing(state, overview);
+    stand();
+  }
+
+  async function plan() {
+    try {
+      planned = (await getJson("/api/schedules", signal)).schedules;
+    } catch { return; }
+    stand();
+  }
+
+  // Where nothing has run yet, what will run stands alone.
+  function stand() {
+    fill(ahead, all.hidden && schedules(planned));
+    if (overview) standing(state, overview, planned);
   }
 
   draw();
   listen();
+  plan();
   everySecond(signal, () => table.tick());
-  const timer = setInterval(look, 10_000);
+  const timer = setInterval(() => { look(); plan(); }, 10_000);
   signal.addEventListener("abort", () => clearInterval(timer));
 }
 

@@ -1,8 +1,28 @@
 // How things stand: what is open, how quickly is dispatched, what fails, what is late, which queues nobody serves.
-import { counted, duration, fill, flowLink, h, lasted, percent, runLink, short } from "./elements.js";
+import { clock, counted, duration, exact, fill, flowLink, h, lasted, now as present, percent, runLink, short, time, until } from "./elements.js";
 
-export function standing(box, overview) {
-  fill(box, now(overview), failing(overview), late(overview), queues(overview), dispatchers(overview));
+export function standing(box, overview, planned) {
+  fill(box, now(overview), failing(overview), late(overview), schedules(planned), queues(overview), dispatchers(overview));
+}
+
+// What the clock starts next; nothing where nothing is started by it.
+export function schedules(all) {
+  if (!all.length) return "";
+  const due = (one) => time(one.next[0]) ?? Infinity;
+  const listed = all.toSorted((a, b) => (due(a) === due(b) ? 0 : due(a) - due(b))).slice(0, 5);
+  return card("Schedules", false, h("ul", {}, listed.map((one) => h("li", { class: "schedule" },
+    h("a", { href: `#/?label=${encodeURIComponent(`schedule=${one.name}`)}`, title: `The runs of the schedule ${one.name}` }, one.name),
+    one.next.length ? h("span", { title: exact(one.next[0]) }, `${until(due(one) - present())}, ${moment(one.next[0])}`) : h("span", { class: "muted" }, one.enabled ? "never again" : "disabled"),
+    h("a", { href: flowLink(one.flow), title: one.flow }, one.flow),
+    one.last && one.enabled ? h("span", { class: "muted", title: `Its ticks up to ${exact(one.last)} have been seen to` }, `seen to ${moment(one.last)}`) : h("span", {})))),
+  all.length > 5 ? h("p", { class: "muted" }, `and ${all.length - 5} more`) : "");
+}
+
+// As short as the day allows; the title tells it exactly.
+function moment(instant) {
+  const then = new Date(instant), days = Math.abs(time(instant) - present()) / 86400;
+  if (then.toDateString() === new Date().toDateString()) return clock(time(instant), 7200);
+  return then.toLocaleString([], days < 6 ? { weekday: "short", hour: "2-digit", minute: "2-digit" } : { year: days > 300 ? "numeric" : undefined, month: "short", day: "numeric" });
 }
 
 function card(title, trouble, ...content) {
