@@ -30,7 +30,7 @@ _T = TypeVar("_T")
 NOTHING_KEPT = "the broker has no queue of a dispatcher yet, so nothing of it is kept"
 """What is said of a request that no queue has taken: one that a dispatcher which once served makes would keep it."""
 
-_TOGETHER = 200
+TOGETHER = 200
 """Starts that travel in one message."""
 
 _REMIND_SECONDS = 30.0
@@ -238,8 +238,8 @@ class Client:
         """
         ids = [RunId(run_id) for run_id in run_ids or (str(uuid.uuid4()) for _ in node_args)]
         starts = list(zip(ids, map(_checked, node_args), strict=True))
-        for first in range(0, len(starts), _TOGETHER):
-            together = tuple(starts[first : first + _TOGETHER])
+        for first in range(0, len(starts), TOGETHER):
+            together = tuple(starts[first : first + TOGETHER])
             request = r.StartMany(
                 run_id=together[0][0], flow=FlowName(flow), starts=together, labels=labels or {}, priority=priority
             )

@@ -45,6 +45,22 @@ async def start_run(site: Site, call: Call) -> Response:
     return answer({"run_id": run.id}, status=HTTPStatus.CREATED, headers=where)
 
 
+async def start_many(site: Site, call: Call) -> Response:
+    body, key = call.body, call.request.headers.get("Idempotency-Key", "")
+    flow = flow_of(site, body["flow"])
+    runs = await site.client.start_many(
+        flow.name,
+        [one.get("node_args") for one in body["runs"]],
+        run_ids=[
+            one.get("run_id") or (run_id_of(flow.name, f"{key}\n{place}") if key else str(uuid.uuid4()))
+            for place, one in enumerate(body["runs"])
+        ],
+        labels=body.get("labels"),
+        priority=body.get("priority"),
+    )
+    return answer({"run_ids": [run.id for run in runs]}, status=HTTPStatus.CREATED)
+
+
 def run_id_of(flow: str, key: str) -> str:
     """The same key for the same flow is the same run."""
     return str(uuid.uuid5(_KEYS, f"{flow}\n{key}"))

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Any
 
+from asyncflow.client import TOGETHER
 from asyncflow.model.names import Json
 from asyncflow.model.run import NodeKind, Status
 from asyncflow.model.schedule import CatchUp
@@ -55,6 +56,21 @@ START = _object(
         "run_subsequent": {"type": "boolean", "description": "With `only`: run what follows the tasks too."},
     },
     "flow",
+)
+START_MANY = _object(
+    {
+        "flow": {**_NAME, "description": "The flow to start."},
+        "runs": {
+            **_list(_object({name: START["properties"][name] for name in ("node_args", "run_id")})),
+            "minItems": 1,
+            "maxItems": TOGETHER,
+            "description": "One for each run.",
+        },
+        "labels": {**_LABELS, "description": "Marks of each run, by name."},
+        "priority": START["properties"]["priority"],
+    },
+    "flow",
+    "runs",
 )
 RETRY = _object(
     {
@@ -195,6 +211,7 @@ SCHEMAS: Mapping[str, Json] = MappingProxyType(
             retry=_answer(run_id=_TEXT, flow=_TEXT, again=_COUNTS, reused=_COUNTS, flow_has_changed={"type": "boolean"})
         ),
         "RunIdAnswer": _answer(run_id=_TEXT),
+        "RunIdsAnswer": _answer(run_ids={**_list(_TEXT), "description": "In the order of `runs`."}),
         "SignalAnswer": _answer(
             run_id=_TEXT,
             signal=_object(

@@ -97,6 +97,18 @@ ENDPOINTS: tuple[Endpoint, ...] = (
         refusals=(404, 422, 503),
     ),
     Endpoint(
+        method="POST",
+        path="/api/runs/batch",
+        summary="Start a flow many times, all or none of them; answers when the starts are durable.",
+        handler=runs.start_many,
+        scope=Scope.RUN,
+        headers=(Parameter(name="Idempotency-Key", summary="The same key again for a flow is the same runs."),),
+        body=schemas.START_MANY,
+        answer="RunIdsAnswer",
+        status=201,
+        refusals=(404, 422, 503),
+    ),
+    Endpoint(
         method="GET",
         path="/api/runs",
         summary="List runs, newest first, without their nodes.",
