@@ -23,7 +23,7 @@ def test_a_right_configuration_ends_with_0_and_a_count(runner: CliRunner, flows:
     done = runner.invoke(asyncflow, ["check", str(flows)])
     assert done.exit_code == 0
     assert done.stdout == ""
-    assert done.stderr.startswith("Checked 4 flows in 1 file in ")
+    assert done.stderr.startswith("Checked 6 flows in 1 file in ")
     assert done.stderr.endswith(" ms: no problems\n")
 
 

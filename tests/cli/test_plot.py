@@ -13,7 +13,7 @@ from tests.cli.project import Project
 def test_every_flow_becomes_a_file_and_their_names_are_printed(project: Project) -> None:
     done = project.look("plot", "-o", "pictures")
     assert (done.code, done.err) == (0, "")
-    assert done.out.split() == [f"pictures/{name}.svg" for name in ("good", "bad", "mended", "long")]
+    assert done.out.split() == [f"pictures/{name}.svg" for name in ("good", "bad", "mended", "picky", "locked", "long")]
     for name in done.out.split():
         assert ET.parse(project.folder / name).getroot().tag.endswith("svg")
 
