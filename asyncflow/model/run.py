@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from enum import Enum
+from enum import Enum, StrEnum
 from typing import ClassVar, Final
 
 from immutables import Map
@@ -12,7 +12,9 @@ from immutables import Map
 from asyncflow.model.names import FlowName, Json, NodeName, RunId, TaskId
 
 
-class Status(Enum):
+class Status(StrEnum):
+    """Texts, so that what an outcome says can be printed and compared as it is."""
+
     RUNNING = "running"
     PAUSED = "paused"
     SUCCEEDED = "succeeded"

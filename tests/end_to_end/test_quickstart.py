@@ -7,12 +7,12 @@ from pathlib import Path
 
 import pytest
 
-from tests.selinon.test_guides import Reader
+from tests.reader import Reader
 
 
 @pytest.mark.timeout(240)
 def test_the_quickstart_can_be_followed_to_the_letter(tmp_path: Path, vhost: str) -> None:
-    with Reader(tmp_path, "quickstart.md", {"BROKER": vhost}) as reader:
+    with Reader(tmp_path, "docs/quickstart.md", {"BROKER": vhost}) as reader:
         printed = {}
         for command in reader.commands:
             if command.startswith("asyncflow serve"):
