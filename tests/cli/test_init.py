@@ -3,6 +3,7 @@
 import json
 import subprocess
 import sys
+import time
 import urllib.request
 from pathlib import Path
 
@@ -116,8 +117,11 @@ def test_dev_serves_a_demonstration_where_there_are_no_flows(folder: Path) -> No
         try:
             told = read_until(child, "asyncflow is at")
             assert "a demonstration is served from" in told
-            with urllib.request.urlopen(f"http://{address}/api/runs?flow=dinner") as response:
-                runs = json.load(response)["runs"]
+            runs: list[dict[str, str]] = []
+            while not runs:  # it is started when the page can be seen; the test's own deadline ends this
+                with urllib.request.urlopen(f"http://{address}/api/runs?flow=dinner") as response:
+                    runs = json.load(response)["runs"]
+                time.sleep(0.1)
         finally:
             child.terminate()
             child.wait(20)
