@@ -138,6 +138,6 @@ async def test_only_workers_of_ours_that_tell_no_reasons_are_asked_for_events(
     conf = {"none": {}, "db": {"result_backend": "db+sqlite:///x"}, "redis": redis, "rpc": RPC, "others": {}}
     workers = Workers(conf, {}, consumers=9)
     channels = Channels(wish, **options)
-    await channels.explore(workers, list(conf), ["celery"])  # type: ignore[arg-type]
+    await channels.explore(workers, list(conf), ["celery"])  # type: ignore[arg-type]  # a fleet that is just enough
     assert workers.orders == ([] if asked is None else [("enable_events", asked)])
     assert channels.is_open is (asked is not None or wish is Wish.AUTO)

@@ -143,7 +143,7 @@ def test_ticks_only_ever_go_on(month: int) -> None:
 
 
 def every(seconds: float, **keys: Any) -> Schedule:
-    return Schedule(name="s", flow="dinner", every=seconds, next_tick=ticks_every(seconds), **keys)  # type: ignore[arg-type]
+    return Schedule(name="s", flow="dinner", every=seconds, next_tick=ticks_every(seconds), **keys)  # type: ignore[arg-type]  # keys of several types
 
 
 def test_intervals_count_from_the_epoch() -> None:
