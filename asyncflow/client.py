@@ -18,7 +18,14 @@ from typing import TypeVar
 import anyio
 
 from asyncflow.adapters.amqp_line import AmqpLine
-from asyncflow.errors import InvalidNodeArgsError, InvalidPayloadError, NoDispatcherError, RequestError, RunFailedError
+from asyncflow.errors import (
+    BrokerError,
+    InvalidNodeArgsError,
+    InvalidPayloadError,
+    NoDispatcherError,
+    RequestError,
+    RunFailedError,
+)
 from asyncflow.model import jsontext
 from asyncflow.model import requests as r
 from asyncflow.model.names import FlowName, Json, RunId
@@ -207,7 +214,7 @@ class Client:
 
         Raises UnknownFlowError, InvalidNodeArgsError, SelectiveNoPathError; and NoDispatcherError when none answers:
         the request then stays in the broker, and the run begins when a dispatcher serves; where none has ever served,
-        there is no queue for it, and nothing begins. The message says which.
+        there is no queue for it, and nothing begins. The message says which. BrokerError when the broker is away.
         """
         request = r.StartRun(
             run_id=RunId(run_id or str(uuid.uuid4())),
@@ -310,7 +317,9 @@ class Client:
                 is_kept = True
                 async for answer in answers:
                     return answer
-        raise NoDispatcherError(waits if is_kept else NOTHING_KEPT, seconds or 0)
+        if is_kept or self.line.connected:
+            raise NoDispatcherError(waits if is_kept else NOTHING_KEPT, seconds or 0)
+        raise BrokerError("the broker cannot be reached, and has not confirmed the request")
 
 
 @asynccontextmanager

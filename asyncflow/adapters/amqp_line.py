@@ -54,6 +54,10 @@ class AmqpLine:
         await self._group.__aexit__(None, None, None)
         await self._mailbox.__aexit__(None, None, None)
 
+    @property
+    def connected(self) -> bool:
+        return self._mailbox.connected
+
     @asynccontextmanager
     async def answers(self, request: Request) -> AsyncIterator[AsyncIterator[dict[str, Json]]]:
         send, receive = anyio.create_memory_object_stream[bytes](float("inf"))

@@ -13,6 +13,10 @@ from asyncflow.model.requests import Request
 class Line(Protocol):
     """How a client's requests reach a dispatcher."""
 
+    @property
+    def connected(self) -> bool:
+        """Whether requests can be sent now."""
+
     def answers(self, request: Request) -> AbstractAsyncContextManager[AsyncIterator[dict[str, Json]]]:
         """Send a request and iterate over its answers; leaving the context ends the conversation.
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from http import HTTPStatus
 
-import anyio
 from starlette.responses import Response
 
 from asyncflow.errors import AsyncflowError
+from asyncflow.model.requests import Ping
 from asyncflow.web.answers import answer
 from asyncflow.web.endpoint import Call
 from asyncflow.web.refusals import Refused
@@ -23,7 +23,7 @@ async def healthz(site: Site, call: Call) -> Response:
 
 
 async def readyz(site: Site, call: Call) -> Response:
-    """A dispatcher answers over the broker."""
+    """A dispatcher answers over the broker; if none does, which of the two is away."""
     why = await _why_not(site)
     if why:
         return answer({"status": "unavailable", "message": why}, status=HTTPStatus.SERVICE_UNAVAILABLE)
@@ -39,13 +39,11 @@ async def metrics(site: Site, call: Call) -> Response:
 
 
 async def _why_not(site: Site) -> str:
-    with anyio.move_on_after(_PATIENCE):
-        try:
-            await site.client.flows()
-        except AsyncflowError as exc:
-            return str(exc)
-        return ""
-    return f"no dispatcher has answered within {_PATIENCE:g} s"
+    try:
+        await site.client.ask(Ping(), timeout=_PATIENCE)
+    except AsyncflowError as exc:
+        return str(exc)
+    return ""
 
 
 async def openapi(site: Site, call: Call) -> Response:

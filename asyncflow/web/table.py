@@ -299,7 +299,7 @@ ENDPOINTS: tuple[Endpoint, ...] = (
     Endpoint(
         method="GET",
         path="/readyz",
-        summary="Whether a dispatcher answers.",
+        summary="Whether a dispatcher answers; if not, whether it or the broker is away.",
         handler=health.readyz,
         scope=None,
         answer="StatusAnswer",

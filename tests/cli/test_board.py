@@ -177,6 +177,8 @@ async def test_an_unknown_run_cannot_be_watched() -> None:
 class Line:
     """Fulfils `ports.Line` as dispatchers do that come and go: each conversation brings its answers, then silence."""
 
+    connected = True
+
     def __init__(self, *conversations: list[dict[str, Json]]) -> None:
         self._conversations = list(conversations)
         self.asked = 0
@@ -213,6 +215,8 @@ async def test_a_dispatcher_that_never_answers_ends_the_watching() -> None:
 
 class NoLine:
     """Fulfils `ports.Line` where no dispatcher has ever made its queue."""
+
+    connected = True
 
     @asynccontextmanager
     async def answers(self, request: Request) -> AsyncIterator[AsyncIterator[dict[str, Json]]]:

@@ -257,6 +257,8 @@ async def test_what_failed_is_told_with_its_exception(restaurant: Restaurant) ->
 class _Silence:
     """A line on which no dispatcher answers."""
 
+    connected = True
+
     @asynccontextmanager
     async def answers(self, request: Request) -> AsyncIterator[AsyncIterator[dict[str, Json]]]:
         async def nothing() -> AsyncIterator[dict[str, Json]]:
@@ -276,6 +278,28 @@ async def test_a_silent_dispatcher_is_unavailable_and_not_ready_while_this_serve
     assert "later waits in the broker" in started.json()["error"]["message"]
     assert started.headers["Retry-After"]
     assert (ready.status_code, healthy.status_code) == (503, 200)
+    assert "no dispatcher answered within 2 s" in ready.json()["message"]
+
+
+class _Away:
+    """A line whose broker is away."""
+
+    connected = False
+
+    @asynccontextmanager
+    async def answers(self, request: Request) -> AsyncIterator[AsyncIterator[dict[str, Json]]]:
+        await anyio.sleep_forever()
+        raise AssertionError
+        yield
+
+
+async def test_a_broker_that_is_away_is_told_apart_from_a_dispatcher_that_is(restaurant: Restaurant) -> None:
+    async with restaurant.asked(line=_Away()) as asked:
+        started = await asked.post("/api/runs", json={"flow": "fire"})
+        ready = await asked.get("/readyz")
+    assert (started.status_code, started.json()["error"]["type"]) == (503, "BrokerError")
+    assert ready.status_code == 503
+    assert ready.json()["message"].startswith("the broker cannot be reached")
 
 
 async def test_a_ready_dispatcher_is_ready(restaurant: Restaurant) -> None:
