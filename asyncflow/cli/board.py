@@ -26,6 +26,9 @@ class Group:
 
     places: dict[TaskId, int] = field(default_factory=dict)
     counts: Counter[str] = field(default_factory=Counter)
+    began: float = float("inf")
+    ended: float = 0.0
+    """When the first of them was started, and the last that is over ended."""
 
     def __len__(self) -> int:
         return len(self.places)
@@ -151,6 +154,8 @@ class Board:
             group.counts[old.state] -= 1
         group.counts[new.state] += 1
         group.places.setdefault(new.id, len(group.places))
+        group.began = min(group.began, new.started_at)
+        group.ended = max(group.ended, new.ended_at or 0.0)
         if new.kind is NodeKind.FLOW:
             self._branch(RunId(new.id)).path = (*branch.path, new.name)
         return Change(branch=branch, node=new, before=old)

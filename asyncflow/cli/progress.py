@@ -19,6 +19,8 @@ from asyncflow.cli.words import duration, of_progress, one_line, short
 from asyncflow.model.names import TaskId
 from asyncflow.model.run import HowFar
 
+_HOLD, _SHOW = "\x1b[?2026h", "\x1b[?2026l"
+"""Between them a terminal shows nothing of a picture until it is whole; one that does not know them passes over them."""
 _TALLY_EVERY = 1.0
 _PROGRESS_EVERY = 10.0
 
@@ -86,7 +88,7 @@ class LiveTree:
     ) -> None:
         self._live.stop()
         if self._board is not None:
-            rows = rows_of(self._board, time.time())
+            rows = rows_of(self._board, time.time(), depth=1)  # where it stood while it moved
             self._console.print(Lines(*drawn(rows, self._console.width)), highlight=False)
 
     def moved(self, board: Board, changes: Iterable[Change]) -> None:
@@ -95,7 +97,11 @@ class LiveTree:
 
     def tick(self) -> None:
         if self._board is not None:
+            out = self._console.file
+            out.write(_HOLD)
             self._live.refresh()
+            out.write(_SHOW)
+            out.flush()
 
     def _picture(self) -> Lines:
         board = self._board

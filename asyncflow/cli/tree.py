@@ -26,8 +26,7 @@ _MARKS = {
     "reused": ("=", "green"),
     "paused": ("‖", "yellow"),
 }
-_BAR = 8
-_GAUGE = 12
+_BAR = 16
 _TIME = 8
 
 
@@ -151,7 +150,7 @@ def _row_of_group(name: NodeName, group: Group, look: _Look, waits: str) -> Row:
         depth=look.depth,
         state=state,
         name=f"{one_line(name)} x{len(group)}",
-        time="",
+        time=duration((group.ended if group.over == len(group) else look.now) - group.began),
         detail=Text.assemble(
             _bar(group), " ", tally(group, "running"), (f"  {of_waiting(waits)}" if waits else "", "yellow")
         ),
@@ -178,7 +177,7 @@ def _bar(group: Group) -> Text:
     full = _BAR * group.over // len(group)
     bad = -(-_BAR * group.counts["failed"] // len(group))
     return Text.assemble(
-        ("━" * max(0, full - bad), "green"), ("━" * min(bad, full), "red"), ("━" * (_BAR - full), "dim")
+        ("━" * max(0, full - bad), "green"), ("━" * min(bad, full), "red"), ("─" * (_BAR - full), "dim")
     )
 
 
@@ -187,8 +186,8 @@ def _gauge(how_far: HowFar) -> Text:
     words = of_progress(how_far)
     if how_far.done is None or not how_far.total or how_far.total < 0:
         return Text(words)
-    full = round(_GAUGE * min(1.0, max(0.0, how_far.done / how_far.total)))
-    return Text.assemble(("━" * full, "cyan"), ("─" * (_GAUGE - full), "dim"), " ", words)
+    full = round(_BAR * min(1.0, max(0.0, how_far.done / how_far.total)))
+    return Text.assemble(("━" * full, "cyan"), ("─" * (_BAR - full), "dim"), " ", words)
 
 
 def _line(row: Row, names: int, width: int) -> Text:

@@ -6,6 +6,7 @@ import copy
 import io
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
+from datetime import datetime
 from typing import Any
 
 import anyio
@@ -248,7 +249,7 @@ async def test_nodes_stand_under_their_sub_flow_with_what_went_wrong() -> None:
 async def test_a_wide_fan_out_is_one_line() -> None:
     report = await watched(Silence(), slices=500)
     [line] = [line for line in picture(Board(report)) if "Slice" in line]
-    assert line == "succeeded Slice x500 ━━━━━━━━ 500 done"
+    assert line == "succeeded Slice x500 ━━━━━━━━━━━━━━━━ 500 done"
 
 
 @pytest.mark.parametrize("width", [30, 80, 200])
@@ -257,6 +258,36 @@ async def test_lines_fit_their_width_and_cannot_steer_the_terminal(width: int) -
     for line in drawn(rows_of(Board(report), 0.0), width):
         assert line.cell_len <= width
         assert line.plain.isprintable()
+
+
+def lines_at(width: int) -> list[str]:
+    """A fan-out, a task that tells how far it is, one that has failed: as they stand on a terminal after 2 s."""
+    many = [{**failed_node(str(number), "Slice"), "state": "succeeded", "error": None} for number in range(300)]
+    report = failed([*many, failed_node("a"), failed_node("b", "Bake")])
+    began = datetime.fromisoformat("2026-01-31T12:00:00+00:00").timestamp()
+    for node in report["nodes"]:
+        if int(node["id"]) % 2 if node["id"].isdigit() else node["name"] == "Bake":
+            node |= {"state": "running", "ended_at": None, "error": None, "attempt": 1}
+    board = Board(report)
+    board.tell({"progress": [{"run_id": "r", "id": "b", "progress": {"done": 3, "total": 4, "text": "bubbling " * 9}}]})
+    return [line.plain for line in drawn(rows_of(board, began + 2, depth=1), width)]
+
+
+def test_a_terminal_of_80_columns_shows_bars_and_cuts_what_does_not_fit() -> None:
+    assert lines_at(80) == [
+        "  ● Slice x300   2.00 s  ━━━━━━━━──────── 150 done",
+        "  ✗ Cook         0.00 s  attempt 3  OSError: no gas for a",
+        "  ● Bake         2.00 s  ━━━━━━━━━━━━──── 3 of 4  bubbling bubbling bubbling bu…",
+    ]
+
+
+def test_a_terminal_of_200_columns_shows_all_of_it() -> None:
+    assert [line.partition("  bubbling")[0] for line in lines_at(200)] == [
+        "  ● Slice x300   2.00 s  ━━━━━━━━──────── 150 done",
+        "  ✗ Cook         0.00 s  attempt 3  OSError: no gas for a",
+        "  ● Bake         2.00 s  ━━━━━━━━━━━━──── 3 of 4",
+    ]
+    assert lines_at(200)[2].count("bubbling") == 9
 
 
 # --- Progress ---------------------------------------------------------------------------------------------------------

@@ -42,11 +42,11 @@ def detail(board: Board) -> str:
     ("message", "shown"),
     [
         (said(0, 8), "──────────── 0 of 8"),
-        (said(3, 8, "beating\neggs \x1b[31m"), "━━━━──────── 3 of 8  beating eggs  [31m"),
-        (said(9, 8), "━━━━━━━━━━━━ 9 of 8"),
+        (said(3, 8, "beating\neggs \x1b[31m"), "━━━━━━────────── 3 of 8  beating eggs  [31m"),
+        (said(9, 8), "━━━━━━━━━━━━━━━━ 9 of 8"),
         (said(-1, 8), "──────────── -1 of 8"),
-        (said(1234567, 2e6), "━━━━━━━───── 1,234,567 of 2,000,000"),
-        (said(0.25, 1), "━━━───────── 0.2 of 1"),
+        (said(1234567, 2e6), "━━━━━━━━━━────── 1,234,567 of 2,000,000"),
+        (said(0.25, 1), "━━━━──────────── 0.2 of 1"),
         (said(7), "7"),
         (said(3, 0), "3 of 0"),
         (said(None, 8, "thinking"), "thinking"),
@@ -62,7 +62,7 @@ def test_a_task_is_shown_with_a_bar_and_its_words(message: Mapping[str, Any], sh
 
 def test_a_report_brings_what_is_known_already() -> None:
     board = Board(report(progress={"done": 3, "total": 8, "text": ""}))
-    assert detail(board) == "━━━━──────── 3 of 8"
+    assert detail(board) == "━━━━━━────────── 3 of 8"
 
 
 @pytest.mark.parametrize(
