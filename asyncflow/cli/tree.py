@@ -27,7 +27,7 @@ _MARKS = {
     "paused": ("‖", "yellow"),
 }
 _BAR = 16
-_TIME = 8
+_TIME = 6
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -275,17 +275,17 @@ def lines_at(width: int) -> list[str]:
 
 def test_a_terminal_of_80_columns_shows_bars_and_cuts_what_does_not_fit() -> None:
     assert lines_at(80) == [
-        "  ● Slice x300   2.00 s  ━━━━━━━━──────── 150 done",
-        "  ✗ Cook         0.00 s  attempt 3  OSError: no gas for a",
-        "  ● Bake         2.00 s  ━━━━━━━━━━━━──── 3 of 4  bubbling bubbling bubbling bu…",
+        "  ● Slice x300 2.00 s  ━━━━━━━━──────── 150 done",
+        "  ✗ Cook       0.00 s  attempt 3  OSError: no gas for a",
+        "  ● Bake       2.00 s  ━━━━━━━━━━━━──── 3 of 4  bubbling bubbling bubbling bubb…",
     ]
 
 
 def test_a_terminal_of_200_columns_shows_all_of_it() -> None:
     assert [line.partition("  bubbling")[0] for line in lines_at(200)] == [
-        "  ● Slice x300   2.00 s  ━━━━━━━━──────── 150 done",
-        "  ✗ Cook         0.00 s  attempt 3  OSError: no gas for a",
-        "  ● Bake         2.00 s  ━━━━━━━━━━━━──── 3 of 4",
+        "  ● Slice x300 2.00 s  ━━━━━━━━──────── 150 done",
+        "  ✗ Cook       0.00 s  attempt 3  OSError: no gas for a",
+        "  ● Bake       2.00 s  ━━━━━━━━━━━━──── 3 of 4",
     ]
     assert lines_at(200)[2].count("bubbling") == 9
 
