@@ -6,7 +6,7 @@ Order, on which every guarantee rests: commit, then publish; commit, then acknow
 from __future__ import annotations
 
 import logging
-from collections import OrderedDict, deque
+from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import ParamSpec, TypeVar
@@ -15,6 +15,7 @@ import anyio
 import anyio.abc
 
 from asyncflow.dispatcher.answers import Answers
+from asyncflow.dispatcher.backlog import Backlog
 from asyncflow.dispatcher.cascade import Cascade, Rules
 from asyncflow.dispatcher.completions import Judge, failed_to_keep, is_final
 from asyncflow.dispatcher.headway import Headway
@@ -65,6 +66,8 @@ class World:
 class DeciderSettings:
     batch: int = 500
     """Works decided in one commit, at most."""
+    linger: float = 0.01
+    """Seconds that a turn waits for more reports to commit with those it has, while nobody waits for what they decide."""
     hot_runs: int = 10_000
     hot_nodes: int = 200_000
     """Nodes that the runs in memory have started, all together: some 100 MB."""
@@ -102,15 +105,13 @@ class Decider:
         self._run_of: OrderedDict[TaskId, RunId] = OrderedDict()
         self._pending: dict[TaskId, Work] = {}
         """Completions that wait for slow answers: what comes later of the same attempt is late."""
-        self._works: deque[Work] = deque()
-        self._arrived = anyio.Event()
+        self._backlog = Backlog()
         self._is_deciding = False
         self._rested = anyio.Event()
         self.counts = Counts()
 
     def submit(self, work: Work) -> None:
-        self._works.append(work)
-        self._arrived.set()
+        self._backlog.add(work)
 
     def acknowledge(self, delivery: Delivery) -> None:
         """With the next turn: this delivery needs no decision."""
@@ -119,26 +120,27 @@ class Decider:
     async def run(self) -> None:
         """Decide what is submitted, for ever. Raises LeaseLostError when the partition is another dispatcher's."""
         while True:
-            self._is_deciding = bool(self._works)
-            if not self._works:
+            self._is_deciding = bool(self._backlog)
+            if not self._backlog:
                 self._rested.set()
-                self._arrived = anyio.Event()
-                await self._arrived.wait()
+                await self._backlog.arrival()
                 self._is_deciding = True
-            most = min(len(self._works), self._settings.batch)
-            await self._turn([self._works.popleft() for _ in range(most)])
+            await self._turn(self._backlog.take(self._settings.batch))
 
     async def wait_idle(self) -> None:
         """Until all that was submitted is decided and carried out; what waits for slow answers does not count."""
-        while self._works or self._is_deciding:
+        while self._backlog or self._is_deciding:
             self._rested = anyio.Event()
             await self._rested.wait()
 
-    async def _turn(self, works: Sequence[Work]) -> None:
+    async def _turn(self, works: list[Work]) -> None:
         turn = Turn(known=self._runs, place=self._world.place)
-        await self._insist(self._locate, works)
-        for work in works:
-            await self._decide_safely(turn, work)
+        await self._decide_all(turn, works)
+        closing = anyio.current_time() + self._settings.linger
+        while turn.can_wait and len(works) < self._settings.batch and await self._backlog.arrives_before(closing):
+            more = self._backlog.take(self._settings.batch - len(works))
+            works.extend(more)
+            await self._decide_all(turn, more)
         await self._encode(turn)
         try:
             committed = await self._commit(turn)
@@ -177,6 +179,11 @@ class Decider:
         await self._runs.load(work.run_id for work in works if work.run_id is not None)
 
     # --- deciding -----------------------------------------------------------------------------------------------------
+
+    async def _decide_all(self, turn: Turn, works: Sequence[Work]) -> None:
+        await self._insist(self._locate, works)
+        for work in works:
+            await self._decide_safely(turn, work)
 
     async def _decide_safely(self, turn: Turn, work: Work) -> None:
         """One work that breaks a rule of ours must not stop the others: it is parked, with the reason."""
@@ -335,7 +342,7 @@ class Decider:
     async def _begin_again(self, turn: Turn) -> None:
         """Another dispatcher, or an earlier life of ours whose commit did succeed, has moved these runs."""
         self._runs.drop(run_id for run_id, _ in turn.entries)
-        self._works.extend(turn.done)
+        self._backlog.add(*turn.done)
         unpublished = await self._insist(self._world.store.unpublished, [self._world.place.partition])
         self._world.outbox.add(unpublished)
 

@@ -42,6 +42,12 @@ class Turn:
     passing: list[Delivery] = field(default_factory=list)
     """To be acknowledged with them. They tell nothing that lasts, so no commit is made for them."""
 
+    @property
+    def can_wait(self) -> bool:
+        """Whether it only takes reports down: nothing is to be sent, no run ends, and no client waits for an answer."""
+        is_urgent = self.publish or self.timers or self.timers_done or self.forgotten or self.ended
+        return bool(self.verdicts) and not is_urgent and all(work.committed is None for work in self.done)
+
     def hot(self, run_id: RunId) -> Hot | None:
         """The run as this turn leaves it so far."""
         return self.runs.get(run_id) or self.known.get(run_id)

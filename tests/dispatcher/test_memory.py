@@ -38,8 +38,8 @@ FLOW = {
 }
 
 
-def dispatcher(broker: MemoryBroker, store: Store, settings: DeciderSettings) -> Dispatcher:
-    configuration = load_mapping(FLOW, builtins=BUILT_INS, environ={}).configuration
+def dispatcher(broker: MemoryBroker, store: Store, settings: DeciderSettings, written: Any = FLOW) -> Dispatcher:
+    configuration = load_mapping(written, builtins=BUILT_INS, environ={}).configuration
     around = Surroundings(
         configuration=configuration,
         broker=broker,
