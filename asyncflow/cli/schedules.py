@@ -46,7 +46,7 @@ def list_schedules(where: Where, output: Output) -> int:
 
 def _table(schedules: Iterable[Mapping[str, Json]]) -> Table:
     table = Table(box=None, pad_edge=False, header_style="dim")
-    for title in ("schedule", "flow", "when", "last", "next"):
+    for title in ("schedule", "flow", "when", "done until", "next"):
         table.add_column(title, no_wrap=title != "when")
     for one in schedules:
         coming = [_local(tick) for tick in one["next"][:1]]

@@ -80,12 +80,12 @@ async def listening(site: Site, address: Address, limits: Limits) -> AsyncIterat
             )
         )
         async with anyio.create_task_group() as group:
-            group.start_soon(server.serve, [sock])
-            await server.started_serving.wait()
-            real = Address(host=address.host, port=sock.getsockname()[1])
-            url = f"http://{real}/"
-            _log.info("the page and the HTTP API are at %s", url)
+            group.start_soon(server.serve_to_the_end, sock)
             try:
+                await server.started_serving.wait()
+                real = Address(host=address.host, port=sock.getsockname()[1])
+                url = f"http://{real}/"
+                _log.info("the page and the HTTP API are at %s", url)
                 yield url
             finally:
                 site.closing.set()
@@ -96,6 +96,11 @@ class _Server(uvicorn.Server):
     def __init__(self, config: uvicorn.Config) -> None:
         super().__init__(config)
         self.started_serving = anyio.Event()
+
+    async def serve_to_the_end(self, sock: socket.socket) -> None:
+        """Until `should_exit`: one that is cancelled leaves its socket with the event loop, which takes the next for it."""
+        with anyio.CancelScope(shield=True):
+            await self.serve([sock])
 
     @contextmanager
     def capture_signals(self) -> Iterator[None]:
@@ -115,4 +120,6 @@ def _bound(address: Address) -> Iterator[socket.socket]:
     except OSError as exc:
         raise RequestError(f"cannot listen on {address}: {(exc.strerror or str(exc)).lower()}") from exc
     with sock:
+        # For those that come in too: asyncio misses them. Else each answer on a kept connection takes 40 ms more.
+        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         yield sock

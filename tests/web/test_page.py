@@ -185,6 +185,17 @@ async def test_the_list_is_filtered_by_what_it_shows(reader: Reader, restaurant:
         await here.expect(".card-small:has-text('Failing')").to_contain_text("1 of 1, 100%")
 
 
+async def test_a_card_that_is_told_anew_keeps_the_focus(reader: Reader, restaurant: Restaurant) -> None:
+    async with restaurant.asked() as asked:
+        await _failed(asked)
+        async with reader.visit() as here:
+            await here.open("#/")
+            await here.page.focus("[aria-label=Failing] a")
+            await _failed(asked)
+            await here.expect("[aria-label=Failing]").to_contain_text("2 of 2")
+            await here.expect("[aria-label=Failing] a").to_be_focused()
+
+
 async def test_a_flow_shows_how_its_nodes_have_done(reader: Reader, restaurant: Restaurant) -> None:
     async with restaurant.asked() as asked:
         for _ in range(3):
@@ -307,11 +318,19 @@ async def test_a_fan_out_is_one_row(reader: Reader, restaurant: Restaurant) -> N
         await here.picture("banquet")
 
 
+STATIC = Path(__file__).parents[2] / "asyncflow" / "web" / "static"
+
+
+def test_scripts_are_asked_for_before_one_imports_the_other() -> None:
+    index = (STATIC / "index.html").read_text("utf-8")
+    named = re.findall(r'<(?:link rel="modulepreload" href|script.* src)="/static/(\w+\.js)"', index)
+    assert sorted(named) == sorted(file.name for file in STATIC.glob("*.js"))
+
+
 def test_the_files_of_the_page_name_no_other_host() -> None:
-    static = Path(__file__).parents[2] / "asyncflow" / "web" / "static"
     found = {
         (file.name, address)
-        for file in static.iterdir()
+        for file in STATIC.iterdir()
         for address in re.findall(r"\w+://[^\s\"'`]+", file.read_text("utf-8"))
     }
     assert found == {("icon.svg", "http://www.w3.org/2000/svg")}  # a name of XML, which nobody asks

@@ -71,10 +71,12 @@ export function keep(parent, items, key, make) {
   });
   const wanted = new Set(rows);
   const focused = document.activeElement;
-  const place = parent.contains(focused) ? [focused.closest("[data-key]")?.dataset.key, focused.tagName] : null;
+  const place = parent.contains(focused) ? [focused.closest("[data-key]")?.dataset.key, focused.tagName, focused.textContent] : null;
   for (const row of [...parent.children]) if (!wanted.has(row)) row.remove();
   rows.forEach((row, at) => { if (parent.children[at] !== row) parent.insertBefore(row, parent.children[at] ?? null); });
-  if (place && !document.contains(focused)) rows.find((row) => row.dataset.key === place[0])?.querySelector(place[1])?.focus({ preventScroll: true });
+  if (!place || document.contains(focused)) return;
+  const alike = [...rows.find((row) => row.dataset.key === place[0])?.querySelectorAll(place[1]) ?? []];
+  (alike.find((one) => one.textContent === place[2]) ?? alike[0])?.focus({ preventScroll: true });
 }
 
 export const OVER = new Set(["succeeded", "failed", "cancelled"]);

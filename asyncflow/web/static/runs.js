@@ -2,7 +2,7 @@
 import { clock, fill, flowLink, h, time } from "./elements.js";
 import { follow, getJson } from "./server.js";
 import { outcomes } from "./outcomes.js";
-import { schedules, standing } from "./standing.js";
+import { schedules, show, standing } from "./standing.js";
 import { RunTable, everySecond } from "./runtable.js";
 
 const STATES = ["running", "paused", "failed", "succeeded", "cancelled"];
@@ -12,7 +12,7 @@ const FILTERS = ["state", "flow", "label", "since", "until", "search"];
 
 export async function runsView(main, _, signal, query) {
   document.title = "Runs · asyncflow";
-  const { flows } = await getJson("/api/flows", signal);
+  let flows = null;
   let wanted = Object.fromEntries(FILTERS.map((name) => [name, query.get(name) ?? ""]));
   let period = Number(query.get("period")) || 3600;
   let overview = null, planned = [], listening = new AbortController(), runs = [];
@@ -22,7 +22,7 @@ export async function runsView(main, _, signal, query) {
   const given = h("div", { class: "given" });
   const older = h("button", { type: "button", class: "older", hidden: true, onclick: () => set({ until: runs.at(-1).started_at }, true) }, "Older runs");
   const flow = h("select", { id: "flow", onchange: () => set({ flow: flow.value }) },
-    h("option", { value: "" }, "every flow"), flows.map((one) => h("option", { value: one.name }, one.name)));
+    h("option", { value: "" }, "every flow"));
   const search = h("input", { id: "search", type: "search", placeholder: "id, flow, label or error", value: wanted.search, autocomplete: "off", oninput: typed });
   const span = h("select", { id: "period", "aria-label": "Period", onchange: () => { period = Number(span.value); address(false); look(); } },
     PERIODS.map(([seconds, name]) => h("option", { value: seconds, selected: seconds === period }, `last ${name}`)));
@@ -82,7 +82,7 @@ export async function runsView(main, _, signal, query) {
     const filtered = FILTERS.some((name) => wanted[name]);
     const nothing = !runs.length && !filtered;
     all.hidden = nothing;
-    fill(begin, nothing && [h("h1", {}, "Runs"), welcome(flows)]);
+    greet();
     table.show(runs);
     fill(list, runs.length ? table.element : h("p", { class: "empty" }, "No run fits these filters. ", h("button", { type: "button", onclick: () => set(Object.fromEntries(FILTERS.map((name) => [name, ""]))) }, "Show all")));
     older.hidden = runs.length < PAGE;
@@ -90,9 +90,13 @@ export async function runsView(main, _, signal, query) {
     soon();
   }
 
+  function greet() {
+    fill(begin, all.hidden && flows && [h("h1", {}, "Runs"), welcome(flows)]);
+  }
+
   let due = null;
   function soon() {
-    due ??= setTimeout(() => { due = null; look(); }, overview ? 2000 : 0);
+    due ??= setTimeout(() => { due = null; look(); }, 2000);
   }
 
   async function look() {
@@ -112,16 +116,21 @@ export async function runsView(main, _, signal, query) {
 
   // Where nothing has run yet, what will run stands alone.
   function stand() {
-    fill(ahead, all.hidden && schedules(planned));
+    show(ahead, all.hidden && schedules(planned));
     if (overview) standing(state, overview, planned);
   }
 
   draw();
   listen();
+  look();
   plan();
   everySecond(signal, () => table.tick());
   const timer = setInterval(() => { look(); plan(); }, 10_000);
   signal.addEventListener("abort", () => clearInterval(timer));
+  flows = (await getJson("/api/flows", signal)).flows;
+  flow.append(...flows.map((one) => h("option", { value: one.name }, one.name)));
+  flow.value = wanted.flow;
+  greet();
 }
 
 function welcome(flows) {

@@ -1,8 +1,14 @@
 // How things stand: what is open, how quickly is dispatched, what fails, what is late, which queues nobody serves.
-import { clock, counted, duration, exact, fill, flowLink, h, lasted, now as present, percent, runLink, short, time, until } from "./elements.js";
+import { clock, counted, duration, exact, flowLink, h, keep, lasted, now as present, percent, runLink, short, time, until } from "./elements.js";
 
 export function standing(box, overview, planned) {
-  fill(box, now(overview), failing(overview), late(overview), schedules(planned), queues(overview), dispatchers(overview));
+  show(box, now(overview), failing(overview), late(overview), schedules(planned), queues(overview), dispatchers(overview));
+}
+
+// Cards that say what they said stay as they are, with the reader's focus in them.
+export function show(box, ...cards) {
+  const made = cards.filter(Boolean).map((card) => ({ name: card.getAttribute("aria-label"), html: card.outerHTML, card: () => card }));
+  keep(box, made, (one) => one.name, (one) => one.card());
 }
 
 // What the clock starts next; nothing where nothing is started by it.
