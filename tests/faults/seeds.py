@@ -13,7 +13,7 @@ import multiprocessing
 import os
 import sys
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from typing import TypeVar
 
@@ -53,7 +53,7 @@ def skip_when_late() -> None:
         pytest.skip(f"the {MINUTES:g} minutes are over")
 
 
-def in_time(cases: Sequence[_Case]) -> Iterator[_Case]:
+def in_time(cases: Iterable[_Case]) -> Iterator[_Case]:
     """The cases, while there is time to begin another."""
     begun = time.monotonic()
     for case in cases:

@@ -6,6 +6,7 @@ Short form: 10 kills during 300 runs. ASYNCFLOW_FAULTS=long: 300 kills during 10
 from __future__ import annotations
 
 import random
+from contextlib import ExitStack
 from pathlib import Path
 
 import anyio
@@ -51,7 +52,9 @@ async def test_a_dispatcher_that_is_killed_at_random_times_loses_and_doubles_not
     seed = int(SEED or random.SystemRandom().randrange(2**32))
     draw = random.Random(seed)
     daemon, accepted = Daemon(tmp_path, vhost), set[str]()
-    with daemon.worker():
+    with ExitStack() as stack:
+        stack.enter_context(daemon.worker())
+        stack.push(daemon)  # none is left behind
         async with connect(vhost, timeout=5) as client, anyio.create_task_group() as group:
             group.start_soon(_start_all, client, accepted, draw)
             await _kill_again_and_again(daemon, draw)

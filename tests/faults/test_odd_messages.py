@@ -1,12 +1,13 @@
 """What workers and strangers may put on our queue: one outcome for each attempt, and nothing stops the others.
 
-Short form: 10,000 odd completions, 20,000 malformed messages. ASYNCFLOW_FAULTS=long: a hundred times as many.
+Short form: 10,000 odd completions, 20,000 malformed messages. ASYNCFLOW_FAULTS=long: a hundred rounds of that.
 """
 
 from __future__ import annotations
 
 import random
-from collections.abc import Callable
+from collections import Counter
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import anyio
@@ -24,7 +25,8 @@ from tests.faults.seeds import LONG, SEED, in_time, sized, tell
 from tests.faults.serving import document
 from tests.faults.workers import Execution
 
-ODD, MALFORMED = sized(10_000, 1_000_000), sized(20_000, 2_000_000)
+ROUNDS, ODD, MALFORMED = sized(1, 100), 10_000, 20_000
+"""Each round has a dispatcher and a store of its own, for all of it is kept in memory."""
 AT_ONCE = 50
 """Runs under way at a time."""
 
@@ -77,37 +79,41 @@ class LyingWorkers(MemoryBroker):
         self._arrived.set()
 
 
-def drawn(name: str) -> tuple[int, random.Random]:
+def drawn(name: str) -> tuple[int, Iterator[random.Random]]:
+    """A seed, and what to draw from in each round."""
     seed = int(SEED or random.SystemRandom().randrange(2**32))
-    return seed, random.Random(f"{name} {seed}")
+    return seed, (random.Random(f"{name} {seed} {number}") for number in range(ROUNDS))
 
 
 async def until_quiet(broker: MemoryBroker, count: Callable[[], int]) -> None:
-    with anyio.fail_after(3600 if LONG else 60):
+    with anyio.fail_after(60):
         while len(broker.acked) < count():
             await anyio.sleep(0.02)
 
 
 async def test_no_number_of_reports_gives_an_attempt_two_outcomes(capsys: pytest.CaptureFixture[str]) -> None:
-    seed, draw = drawn("odd")
+    seed, draws = drawn("odd")
+    total = Counter[str]()
+    for draw in in_time(draws):
+        total += await report_oddly(draw)
+    tell(capsys, f"{total.pop('reports')} of {ROUNDS * ODD} reports (seed {seed}): {dict(total)}")
+
+
+async def report_oddly(draw: random.Random) -> Counter[str]:
+    """A round: what was reported, and what became of it."""
     broker, store, configuration = LyingWorkers(draw), LoggedStore(), loaded(document())
     async with dispatching(configuration, broker, store) as (client, dispatcher):
-        for _ in in_time(range(ODD)):  # more rounds than there will be
-            if broker.reports >= ODD:
-                break
+        while broker.reports < ODD:
             runs = [await client.start("main") for _ in range(AT_ONCE)]
             for run in runs:
                 await run.wait(timeout=60)
         await until_quiet(broker, lambda: broker.reports)
         counts = dispatcher._decider.counts
     verdicts = len(store._verdicts)
-    tell(
-        capsys,
-        f"{broker.reports} of {ODD} reports (seed {seed}): {verdicts} attempts, {counts.late} late, {counts.unknown} unknown",
-    )
     assert invariants.violations(world_of(configuration, store, broker.ledger)) == []
     assert len(broker.acked) == broker.reports == verdicts + counts.late + counts.unknown
     assert len(broker.parked) == counts.unknown
+    return Counter(reports=broker.reports, attempts=verdicts, late=counts.late, unknown=counts.unknown)
 
 
 # --- malformed --------------------------------------------------------------------------------------------------------
@@ -169,12 +175,21 @@ def mutated(draw: random.Random, real: Delivery) -> Delivery:
 
 
 async def test_no_malformed_message_stops_the_others(capsys: pytest.CaptureFixture[str]) -> None:
-    seed, draw = drawn("malformed")
+    seed, draws = drawn("malformed")
+    total = Counter[str]()
+    for draw in in_time(draws):
+        total += await send_malformed(draw)
+    told = f"{total['sent']} of {ROUNDS * MALFORMED} malformed messages (seed {seed})"
+    tell(capsys, f"{told}: {total['answered']} were requests and answered, all others parked")
+
+
+async def send_malformed(draw: random.Random) -> Counter[str]:
+    """A round: how many were sent, and how many of them were requests after all."""
     broker, store = LyingWorkers(draw), LoggedStore()
     real = real_messages()
+    sent: list[Delivery] = []
     async with dispatching(loaded(document()), broker, store) as (client, _):
-        sent: list[Delivery] = []
-        for number in in_time(range(MALFORMED)):
+        for number in range(MALFORMED):
             sent.append(mutated(draw, draw.choice(real)))
             broker.deliver(sent[-1])
             if number % 1000 == 999:
@@ -183,9 +198,6 @@ async def test_no_malformed_message_stops_the_others(capsys: pytest.CaptureFixtu
         await until_quiet(broker, lambda: len(sent) + broker.reports)
     parked = {id(delivery) for delivery, _ in broker.parked}
     others = [one for one in sent if id(one) not in parked]
-    tell(
-        capsys,
-        f"{len(sent)} of {MALFORMED} malformed messages (seed {seed}): {len(others)} were requests and answered, all others parked",
-    )
     assert all(reason for _, reason in broker.parked)
     assert all(one.type == REQUEST_TYPE for one in others)  # well formed after all: answered, be it by a refusal
+    return Counter(sent=len(sent), answered=len(others))
