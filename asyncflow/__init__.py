@@ -15,8 +15,6 @@ if TYPE_CHECKING:
     from asyncflow.blocking import BlockingClient as BlockingClient
     from asyncflow.blocking import BlockingRun as BlockingRun
     from asyncflow.client import Client as Client
-    from asyncflow.client import Outcome as Outcome
-    from asyncflow.client import Retry as Retry
     from asyncflow.client import RunHandle as RunHandle
     from asyncflow.client import StartedRun as StartedRun
     from asyncflow.client import connect as connect
@@ -38,6 +36,8 @@ if TYPE_CHECKING:
     from asyncflow.errors import StoreError as StoreError
     from asyncflow.errors import UnknownFlowError as UnknownFlowError
     from asyncflow.errors import UnknownRunError as UnknownRunError
+    from asyncflow.model.outcome import Outcome as Outcome
+    from asyncflow.model.outcome import Retry as Retry
 
     __version__: str
 
@@ -46,7 +46,7 @@ _HOMES: Mapping[str, str] = MappingProxyType(
         name: module
         for module, names in {
             "asyncflow.blocking": ("BlockingClient", "BlockingRun"),
-            "asyncflow.client": ("Client", "Outcome", "Retry", "RunHandle", "StartedRun", "connect", "run_flow"),
+            "asyncflow.client": ("Client", "RunHandle", "StartedRun", "connect", "run_flow"),
             "asyncflow.errors": (
                 "AmbiguousRunError",
                 "AsyncflowError",
@@ -66,6 +66,7 @@ _HOMES: Mapping[str, str] = MappingProxyType(
                 "UnknownFlowError",
                 "UnknownRunError",
             ),
+            "asyncflow.model.outcome": ("Outcome", "Retry"),
         }.items()
         for name in names
     }

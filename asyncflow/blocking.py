@@ -15,8 +15,9 @@ from typing import Any, Self
 
 from anyio.from_thread import BlockingPortal, start_blocking_portal
 
-from asyncflow.client import Client, Outcome, Retry, RunHandle, broker_of, connect
+from asyncflow.client import Client, RunHandle, broker_of, connect
 from asyncflow.model.names import Json
+from asyncflow.model.outcome import Outcome, Retry
 
 
 class BlockingClient:

@@ -11,7 +11,6 @@ import os
 import uuid
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
 from datetime import datetime
 from typing import TypeVar
 
@@ -24,12 +23,11 @@ from asyncflow.errors import (
     InvalidPayloadError,
     NoDispatcherError,
     RequestError,
-    RunFailedError,
 )
 from asyncflow.model import jsontext
 from asyncflow.model import requests as r
 from asyncflow.model.names import FlowName, Json, RunId
-from asyncflow.model.run import Status, TaskError
+from asyncflow.model.outcome import Outcome, Retry, outcome_of
 from asyncflow.ports import Line
 
 _T = TypeVar("_T")
@@ -42,59 +40,6 @@ TOGETHER = 200
 
 _REMIND_SECONDS = 30.0
 """A dispatcher that was replaced does not know who waited: ask again so often."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Outcome:
-    """A run as the dispatcher reports it; `report` is the whole report as JSON.
-
-    `nodes` are dicts with "id", "name", "kind", "state", "attempt", "result", "error", "progress" and, for sub-flows,
-    "nodes".
-    """
-
-    run_id: RunId
-    flow: FlowName
-    state: Status
-    error: TaskError | None
-    nodes: Sequence[Mapping[str, Json]]
-    report: Mapping[str, Json]
-
-    @property
-    def succeeded(self) -> bool:
-        return self.state is Status.SUCCEEDED
-
-    def results(self, name: str) -> list[Json]:
-        """The inline results of every succeeded instance of a task, in the order they were started."""
-        return [node["result"] for node in self.nodes if node["name"] == name and node["state"] == "succeeded"]
-
-    def raise_for_state(self) -> None:
-        """Raises RunFailedError when the run has failed or was cancelled."""
-        if self.state in (Status.FAILED, Status.CANCELLED):
-            raise RunFailedError(self.run_id, self.flow, str(self.error or self.state.value))
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Retry:
-    """What a retry of a run does: how many instances of each node, by path such as "shopping/BuyEggs"."""
-
-    run_id: RunId
-    flow: FlowName
-    again: Mapping[str, int]
-    reused: Mapping[str, int]
-    flow_has_changed: bool
-    """Since the run began; what it has done is reused nevertheless, where it still fits."""
-
-
-def outcome_of(report: Mapping[str, Json]) -> Outcome:
-    error = report["error"]
-    return Outcome(
-        run_id=RunId(report["run_id"]),
-        flow=FlowName(report["flow"]),
-        state=Status(report["state"]),
-        error=None if error is None else TaskError(**error),
-        nodes=report["nodes"],
-        report=report,
-    )
 
 
 class RunHandle:
@@ -183,7 +128,8 @@ class RunHandle:
 
         Between them {"waiting": [{"run_id", "id", "task", "queue", "since"}]} names tasks that wait for a queue which
         no worker has made yet, and, with None for `since`, those that wait no more. {"progress": [{"run_id", "id",
-        "task", "progress": {"done", "total", "text"}}]} tells how far running tasks say they are.
+        "task", "progress": {"done", "total", "text"}}]} tells how far running tasks say they are, and {"changes": [],
+        "seen": [{"run_id", "id", "worker", "running_since"}]} which workers have what.
         """
         async with self._client.line.answers(r.WatchRun(run_id=self.id, most=most)) as answers:
             yield answers

@@ -8,14 +8,14 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from asyncflow.model import facts as f
 from asyncflow.model import journal
 from asyncflow.model.history import NodeView, tell_node
 from asyncflow.model.names import FlowName, Json, NodeName, RunId, TaskId
-from asyncflow.model.run import HowFar, NodeKind, Status, TaskError
+from asyncflow.model.run import HowFar, NodeKind, Status, TaskError, Whereabouts
 
 OVER = frozenset({"succeeded", "failed", "cancelled", "reused"})
 
@@ -85,6 +85,9 @@ class Board:
         """Take in what changed. A whole report replaces what was known."""
         if "run" in message:
             return self._replaced(message["run"])
+        if "seen" in message:
+            self._see(message["seen"])
+            return []
         if "waiting" in message:
             return list(self._waits(message["waiting"]))
         if "progress" in message:
@@ -116,6 +119,13 @@ class Board:
             elif branch is not None and node is not None and node.state not in OVER:
                 self.waiting[node.id] = one["queue"]
                 yield Change(branch=branch, node=node, before=node, waits_for=one["queue"])
+
+    def _see(self, told: Iterable[Mapping[str, Json]]) -> None:
+        for one in told:
+            branch = self.branches.get(RunId(one["run_id"]))
+            node = None if branch is None else branch.nodes.get(TaskId(one["id"]))
+            if branch is not None and node is not None and node.state not in OVER:
+                branch.nodes[node.id] = replace(node, where=_where(one))
 
     def _gets_on(self, told: Iterable[Mapping[str, Json]]) -> Iterator[Change]:
         for one in told:
@@ -235,7 +245,14 @@ def _node(told: Mapping[str, Json]) -> NodeView:
         handled=told["handled"],
         event=told.get("event"),
         until=_seconds(told.get("until")),
+        due=_seconds(told.get("due")) or 0.0,
+        queue=told.get("queue"),
+        where=_where(told),
     )
+
+
+def _where(told: Mapping[str, Json]) -> Whereabouts:
+    return Whereabouts(worker=told.get("worker") or "", since=_seconds(told.get("running_since")))
 
 
 def _error(told: Mapping[str, str] | None) -> TaskError | None:

@@ -17,8 +17,9 @@ from asyncflow.cli.logs import logs_on
 from asyncflow.cli.options import Again, Embedded, Output, Where, retyped
 from asyncflow.cli.run import Session
 from asyncflow.cli.words import one_line
-from asyncflow.client import Client, Retry, RunHandle
+from asyncflow.client import Client, RunHandle
 from asyncflow.model.names import RunId
+from asyncflow.model.outcome import Retry
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

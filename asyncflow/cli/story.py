@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from rich.console import Console
 from rich.text import Text
 
-from asyncflow.cli.words import duration, one_line, printable
+from asyncflow.cli.words import duration, of_whereabouts, one_line, printable
 from asyncflow.model.history import seconds_between
 from asyncflow.model.names import Json
 
@@ -73,13 +73,28 @@ def _lines_of(node: Mapping[str, Json]) -> Iterator[Text]:
     if node["own_args"]:
         yield _member("node args", short_json(node["node_args"]))
     for one in node["tries"]:
-        yield _member(f"attempt {one['attempt']}", f"failed {one['ended_at']}: {_error(one['error'])}", "yellow")
+        where = _where(one)
+        said = f"failed {one['ended_at']}{f' ({where})' if where else ''}: {_error(one['error'])}"
+        yield _member(f"attempt {one['attempt']}", said, "yellow")
+    if where := _where(node):
+        yield _member("where", where)
     if node["kind"] == "task" and node["state"] in ("succeeded", "reused"):
         yield _member("result", short_json(node["result"]))
     if node["error"] is not None and node["state"] != "retrying":
         yield _member("error", _error(node["error"]), "red")
         for line in node["error"]["traceback"].splitlines():
             yield Text(f"    {printable(line)}", "dim")
+
+
+def _where(attempt: Mapping[str, Json]) -> str:
+    """What is known of: queued 0.31 s, ran 2.10 s, worker celery@ada, queue dough."""
+    said = [of_whereabouts(attempt.get("worker"), attempt.get("queue"))]
+    since = attempt.get("running_since")
+    if since is not None:
+        ran = seconds_between(since, attempt["ended_at"])
+        queued = max(0.0, seconds_between(attempt["due"], since) or 0.0)
+        said = [f"queued {duration(queued)}", "" if ran is None else f"ran {duration(ran)}", *said]
+    return ", ".join(part for part in said if part)
 
 
 def _member(name: str, said: str, style: str = "") -> Text:

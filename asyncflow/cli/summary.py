@@ -11,7 +11,7 @@ from rich.text import Text
 from asyncflow.cli.board import Board
 from asyncflow.cli.exits import Exit
 from asyncflow.cli.tree import is_cause, mark
-from asyncflow.cli.words import counted, duration, of_error, one_line, printable, short
+from asyncflow.cli.words import counted, duration, of_error, of_whereabouts, one_line, printable, short
 from asyncflow.model.history import NodeView
 from asyncflow.model.names import Json
 from asyncflow.model.run import NodeKind, Status
@@ -88,7 +88,11 @@ def _tell_cause(cause: _Cause, console: Console, *, traceback: bool) -> None:
         told.append(f" {cause.times} times, first")
     if node.attempt > 1:
         told.append(f" on attempt {node.attempt}")
-    _indented(told.append(f": {of_error(node.error)}"), 2, console)
+    told.append(f": {of_error(node.error)}")
+    where = of_whereabouts(node.where.worker, node.queue)
+    if where:
+        told.append(f"  ({where})", "dim")
+    _indented(told, 2, console)
     if traceback and node.error is not None and node.error.traceback:
         for line in node.error.traceback.splitlines():
             _indented(Text(printable(line), "dim"), 4, console)

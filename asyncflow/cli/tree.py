@@ -16,6 +16,9 @@ from asyncflow.model.run import HowFar, NodeKind
 MOST_INSTANCES = 20
 """More instances of one name than that are told in one line."""
 
+QUEUED_LONG = 0.5
+"""Seconds in a queue that are worth a word."""
+
 _MARKS = {
     "running": ("●", "cyan"),
     "waiting": ("◷", "yellow"),
@@ -122,6 +125,8 @@ def detail_of(node: NodeView) -> str:
         said.append(_of_wait(node))
     if node.attempt > 1:
         said.append(f"attempt {node.attempt}")
+    if node.queued is not None and node.queued >= QUEUED_LONG:
+        said.append(f"queued {duration(node.queued)}")
     if node.error is not None:
         said.append(of_error(node.error))
     if node.handled:

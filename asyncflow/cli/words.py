@@ -44,6 +44,12 @@ def of_error(error: TaskError | None) -> str:
     return "" if error is None else one_line(str(error))
 
 
+def of_whereabouts(worker: str | None, queue: str | None) -> str:
+    """What is known of: worker celery@ada, queue dough."""
+    known = {"worker": worker, "queue": queue}
+    return ", ".join(f"{what} {one_line(name)}" for what, name in known.items() if name)
+
+
 def of_progress(how_far: HowFar) -> str:
     """3 of 8  beating eggs."""
     done = "" if how_far.done is None else _amount(how_far.done)

@@ -13,7 +13,7 @@ from asyncflow.model import jsontext
 from asyncflow.model.events import AttemptFailed, AttemptSucceeded, Blame
 from asyncflow.model.flow import Task, TaskKind
 from asyncflow.model.names import Json, NodeName, RunId
-from asyncflow.model.run import TaskError
+from asyncflow.model.run import TaskError, Whereabouts
 from asyncflow.ports import Completion, Progress
 
 
@@ -33,24 +33,29 @@ class Judge:
         self._inline_limit = inline_limit
         self._validators: dict[NodeName, Callable[[Json], Any]] = {}
 
-    def judge(self, completion: Completion, task: Task, run_id: RunId, at: float) -> Judged:
-        """The meaning of a final report of an attempt at `task`."""
+    def judge(
+        self, completion: Completion, task: Task, run_id: RunId, at: float, where: Whereabouts | None = None
+    ) -> Judged:
+        """The meaning of a final report of an attempt at `task`, which was there when it ended."""
+
+        def failed(error: TaskError, blame: Blame = Blame.TASK) -> Judged:
+            event = AttemptFailed(at=at, run_id=run_id, id=completion.id, error=error, blame=blame, where=where)
+            return Judged(event=event)
+
         if completion.progress is Progress.FAILED:
             error = completion.error or TaskError(type="UnknownError", message="the worker gave no reason")
-            return Judged(
-                event=AttemptFailed(at=at, run_id=run_id, id=completion.id, error=error, blame=completion.blame)
-            )
+            return failed(error, completion.blame)
         error_found = self._fault(completion.result, task)
         if error_found is not None:
-            return Judged(event=AttemptFailed(at=at, run_id=run_id, id=completion.id, error=error_found))
-        succeeded = AttemptSucceeded(at=at, run_id=run_id, id=completion.id)
+            return failed(error_found)
+        succeeded = AttemptSucceeded(at=at, run_id=run_id, id=completion.id, where=where)
         if task.storage is not None:
             # A flow task has stored its result on the worker, and returned nothing.
             to_store = task.kind is TaskKind.CELERY and not task.storage_readonly
             return Judged(event=succeeded, to_store=to_store)
         inline = jsontext.dumps(completion.result)
         if len(inline) > self._inline_limit:
-            return Judged(event=AttemptFailed(at=at, run_id=run_id, id=completion.id, error=self._too_large(inline)))
+            return failed(self._too_large(inline))
         return Judged(event=succeeded, inline=inline)
 
     def _fault(self, result: Json, task: Task) -> TaskError | None:
@@ -75,7 +80,10 @@ def is_final(completion: Completion) -> bool:
     return completion.progress in (Progress.SUCCEEDED, Progress.FAILED)
 
 
-def failed_to_keep(completion: Completion, run_id: RunId, at: float, why: str) -> AttemptFailed:
+def failed_to_keep(judged: Judged, at: float, why: str) -> AttemptFailed:
     """The task ran, but its result could not be kept."""
+    ended = judged.event
     error = TaskError(type="StorageError", message=why, module="asyncflow.errors")
-    return AttemptFailed(at=at, run_id=run_id, id=completion.id, error=error, blame=Blame.INFRASTRUCTURE)
+    return AttemptFailed(
+        at=at, run_id=ended.run_id, id=ended.id, error=error, blame=Blame.INFRASTRUCTURE, where=ended.where
+    )

@@ -17,7 +17,7 @@ import anyio.abc
 from asyncflow.dispatcher.answers import Answers
 from asyncflow.dispatcher.backlog import Backlog
 from asyncflow.dispatcher.cascade import Cascade, Rules
-from asyncflow.dispatcher.completions import Judge, failed_to_keep, is_final
+from asyncflow.dispatcher.completions import Judge, Judged, failed_to_keep, is_final
 from asyncflow.dispatcher.headway import Headway
 from asyncflow.dispatcher.outbox import Outbox
 from asyncflow.dispatcher.place import Place
@@ -116,6 +116,10 @@ class Decider:
     def acknowledge(self, delivery: Delivery) -> None:
         """With the next turn: this delivery needs no decision."""
         self.submit(Work(delivery=delivery))
+
+    def root_of(self, run_id: RunId) -> RunId | None:
+        """Of a run that is in memory."""
+        return self._runs.root_of(run_id)
 
     async def run(self) -> None:
         """Decide what is submitted, for ever. Raises LeaseLostError when the partition is another dispatcher's."""
@@ -241,10 +245,11 @@ class Decider:
 
     def _judged(self, work: Work, completion: Completion, run: Run, node: Active) -> Event | None:
         task = self._rules.task_of(run, node.name)
-        judged = self._judge.judge(completion, task, run.id, self._world.clock.now())
+        where = self._world.headway.where(completion.id, completion.worker)
+        judged = self._judge.judge(completion, task, run.id, self._world.clock.now(), where)
         if judged.to_store and not work.is_stored:
             self._pending[completion.id] = work
-            self._world.group.start_soon(self._store_result, work, completion, run, node)
+            self._world.group.start_soon(self._store_result, work, completion, judged, run, node)
             return None
         if judged.inline is not None:
             work.result = judged.inline
@@ -296,7 +301,7 @@ class Decider:
         work.completion = replace(completion, conclusive=True)
         self.submit(work)
 
-    async def _store_result(self, work: Work, completion: Completion, run: Run, node: Active) -> None:
+    async def _store_result(self, work: Work, completion: Completion, judged: Judged, run: Run, node: Active) -> None:
         task = self._rules.task_of(run, node.name)
         node_args = node.node_args if node.own_args else run.node_args
         try:
@@ -304,7 +309,7 @@ class Decider:
             work.is_stored = True
         except AsyncflowError as exc:
             _log.warning("result not stored: task %s (%s): %s", task.name, completion.id, exc)
-            work.event = failed_to_keep(completion, run.id, self._world.clock.now(), str(exc))
+            work.event = failed_to_keep(judged, self._world.clock.now(), str(exc))
             work.completion = None
         self.submit(work)
 

@@ -15,7 +15,7 @@ from anyio.streams.memory import MemoryObjectSendStream
 from asyncflow.dispatcher.cascade import Rules
 from asyncflow.dispatcher.decider import Decider, DeciderSettings, World
 from asyncflow.dispatcher.front import Desk, Front
-from asyncflow.dispatcher.headway import Headway, Progressed
+from asyncflow.dispatcher.headway import Headway, Progressed, Seen
 from asyncflow.dispatcher.ids import TaskIds
 from asyncflow.dispatcher.looks import Looks
 from asyncflow.dispatcher.outbox import Follower, Outbox, OutboxSettings, Waiting
@@ -90,6 +90,7 @@ class Dispatcher:
         self._settings = settings or DispatcherSettings()
         self._replies = Replies(around.broker)
         self._reader = ResultReader(around.configuration.tasks, around.store, around.results)
+        self._headway = Headway(clock=around.clock, tell=self._tell_progress, tell_seen=self._tell_seen)
         self._watchdog = self._watchdog_of(around)
         self._outbox = Outbox(
             broker=around.broker,
@@ -99,8 +100,9 @@ class Dispatcher:
             follower=self._follower(),
         )
         self._timers = Timers(clock=around.clock, fire=self._fire)
-        self._headway = Headway(clock=around.clock, tell=self._tell_progress)
-        self._live = Live(waiting=self._outbox.waiting, progress=self._headway.newest)
+        self._live = Live(
+            waiting=self._outbox.waiting, progress=self._headway.newest, whereabouts=self._headway.whereabouts
+        )
         self._decider: Decider
         self._front: Front
         self._intake = anyio.CancelScope()
@@ -281,6 +283,7 @@ class Dispatcher:
             revoke=self._revoke,
             find=None if around.backend is None else self._find,
             exploration=around.exploration,
+            saw=self._headway.saw,
         )
         return Watchdog(senses, self._settings.watchdog)
 
@@ -300,6 +303,9 @@ class Dispatcher:
 
     def _tell_progress(self, progressed: Sequence[Progressed]) -> None:
         self._front.watchers.notify_progress(progressed)
+
+    def _tell_seen(self, seen: Sequence[Seen]) -> None:
+        self._front.watchers.notify_seen(seen, self._decider.root_of)
 
     def _revoke(self, id: TaskId) -> None:
         """A lost attempt that turns up after all need not run."""
@@ -336,7 +342,12 @@ class Dispatcher:
 
     def _fire(self, timer: SetTimer) -> None:
         event = TimerDue(
-            at=self._around.clock.now(), run_id=timer.run_id, kind=timer.kind, id=timer.id, attempt=timer.attempt
+            at=self._around.clock.now(),
+            run_id=timer.run_id,
+            kind=timer.kind,
+            id=timer.id,
+            attempt=timer.attempt,
+            where=None if timer.id is None else self._headway.where(timer.id),
         )
         self._decider.submit(Work(event=event, timer=timer))
 

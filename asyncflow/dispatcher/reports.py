@@ -10,10 +10,10 @@ from asyncflow.dispatcher.definitions import Definitions
 from asyncflow.dispatcher.headway import how_far_json
 from asyncflow.dispatcher.outbox import Waiting
 from asyncflow.errors import AmbiguousRunError, RequestError, UnknownRunError
-from asyncflow.model.history import error_json, instant, run_json, view_of
+from asyncflow.model.history import error_json, instant, run_json, view_of, where_json
 from asyncflow.model.names import Json, RunId, TaskId
 from asyncflow.model.requests import ListRuns
-from asyncflow.model.run import HowFar, NodeKind, Status
+from asyncflow.model.run import HowFar, NodeKind, Status, Whereabouts
 from asyncflow.model.run_filter import RunFilter
 from asyncflow.ports import RunHeader, Store
 
@@ -59,21 +59,26 @@ async def _child_as_json(store: Store, results_of: Any, run_id: RunId) -> dict[s
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Live:
-    """What only the dispatcher of a run knows of its attempts. Both change by themselves."""
+    """What only the dispatcher of a run knows of its attempts. All of it changes by itself."""
 
     waiting: Mapping[TaskId, Waiting] = field(default_factory=dict)
     """Those for which no queue exists yet."""
     progress: Mapping[TaskId, HowFar] = field(default_factory=dict)
+    whereabouts: Mapping[TaskId, Whereabouts] = field(default_factory=dict)
+    """Of attempts that are active."""
 
     def note(self, nodes: Iterable[dict[str, Json]]) -> None:
         """Write it into nodes, and those of their sub-flows."""
-        if not self.waiting and not self.progress:
+        if not self.waiting and not self.progress and not self.whereabouts:
             return
         for node in nodes:
             waiting = self.waiting.get(node["id"])
             if waiting is not None:
                 node["waiting_for"] = waiting.queue
             node["progress"] = how_far_json(self.progress.get(node["id"]))
+            where = self.whereabouts.get(node["id"])
+            if where is not None:
+                node.update(where_json(where))
             self.note(node.get("nodes", ()))
 
 

@@ -48,6 +48,11 @@ class HotRuns:
             self._hot.move_to_end(run_id)
         return hot
 
+    def root_of(self, run_id: RunId) -> RunId | None:
+        """Of a hot run; looking it up here makes it no hotter."""
+        hot = self._hot.get(run_id)
+        return None if hot is None or hot.run is None else hot.run.root_id
+
     def put(self, run_id: RunId, hot: Hot) -> None:
         self.drop([run_id])
         self._hot[run_id] = hot

@@ -24,7 +24,8 @@ from asyncflow.errors import BrokerError, ConnectionFailedError
 from asyncflow.fleet import Exploration, Sign, WorkerReport, Workers
 from asyncflow.model.events import AttemptFailed, Blame
 from asyncflow.model.flow import Task
-from asyncflow.model.names import Json, NodeName, TaskId
+from asyncflow.model.names import Json, NodeName, RunId, TaskId
+from asyncflow.model.run import Whereabouts
 from asyncflow.ports import Attempt, Clock, Completion, Outstanding, Progress
 
 _log = logging.getLogger("asyncflow.watchdog")
@@ -73,6 +74,8 @@ class Senses:
     find: Callable[[Sequence[TaskId]], Awaitable[None]] | None = None
     """Looks where workers leave results, and submits what is there; raises ConnectionFailedError."""
     exploration: Exploration | None = None
+    saw: Callable[[TaskId, RunId, str, float | None], None] | None = None
+    """Told which worker has an attempt, and since when it runs there, where that is known."""
 
 
 class Watchdog:
@@ -169,7 +172,7 @@ class Watchdog:
         if one is None:
             return
         self._renew(one)
-        one.worker = report.worker
+        self._found(one, report.worker, now if report.sign is Sign.STARTED else None)
         if report.completion is not None:
             self._senses.submit(Work(completion=report.completion))
         if report.sign is Sign.ENDED:  # its completion should be here any moment
@@ -289,6 +292,12 @@ class Watchdog:
         if one.deadline <= self._deadlines.first:
             self._changed.set()
 
+    def _found(self, one: Watched, worker: str, since: float | None) -> None:
+        """A worker has it, and runs it from now on where that is said. Its own clock may differ from ours."""
+        one.worker = worker
+        if self._senses.saw is not None:
+            self._senses.saw(one.id, one.run_id, worker, since)
+
     # --- looking ------------------------------------------------------------------------------------------------------
 
     async def _look_for(self, suspects: Sequence[Watched]) -> None:
@@ -334,7 +343,7 @@ class Watchdog:
             return False
         if one.id in look.holders:
             self._renew(one)
-            one.worker = look.holders[one.id]
+            self._found(one, look.holders[one.id], None)
             self._expect(one, one.deadline)
             return False
         if look.may_wait(one.queue) or (look.is_blind(one.queue) and now < one.patience_ends):
@@ -362,6 +371,9 @@ class Watchdog:
         error = lost(one, self._attendance.present, gone)
         _log.warning("lost: task %s (%s): %s", one.task, one.id, error.message)
         now = self._senses.clock.now()
-        event = AttemptFailed(at=now, run_id=one.run_id, id=one.id, error=error, blame=Blame.INFRASTRUCTURE)
+        where = Whereabouts(worker=one.worker) if one.worker else None
+        event = AttemptFailed(
+            at=now, run_id=one.run_id, id=one.id, error=error, blame=Blame.INFRASTRUCTURE, where=where
+        )
         self._expect(one, now + one.lease)  # until the verdict is committed
         self._senses.submit(Work(event=event, committed=lambda: self._senses.revoke(one.id)))

@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass
 
 import orjson
 
-from asyncflow.dispatcher.headway import Progressed, progressed_json
+from asyncflow.dispatcher.headway import Progressed, Seen, progressed_json, seen_json
 from asyncflow.dispatcher.outbox import Waiting
 from asyncflow.dispatcher.runs import Hot
 from asyncflow.model import journal, jsontext
@@ -74,11 +74,19 @@ class Watchers:
 
     def notify_waiting(self, root_id: RunId, waiting: Sequence[Waiting]) -> None:
         """Tell of attempts that wait for a queue, or have found one."""
-        watchers = [watcher for watcher in self._by_root.get(root_id, ()) if watcher.changes]
-        if watchers:
-            body = orjson.dumps({"waiting": [asdict(one) | {"since": instant(one.since)} for one in waiting]})
-            for watcher in watchers:
-                watcher.send(body)
+        self._send(root_id, {"waiting": [asdict(one) | {"since": instant(one.since)} for one in waiting]})
+
+    def notify_seen(self, seen: Iterable[Seen], root_of: Callable[[RunId], RunId | None]) -> None:
+        """Tell of attempts that workers have; clients that do not know of it read that nothing has changed."""
+        if not self.is_watched():
+            return
+        by_root: dict[RunId, list[Json]] = {}
+        for one in seen:
+            root_id = root_of(one.run_id)
+            if root_id is not None and root_id in self._by_root:
+                by_root.setdefault(root_id, []).append(seen_json(one))
+        for root_id, told in by_root.items():
+            self._send(root_id, {"changes": [], "seen": told})
 
     def notify_progress(self, progressed: Iterable[Progressed]) -> None:
         """Tell of tasks that are further now."""
@@ -87,10 +95,14 @@ class Watchers:
             if one.root_id in self._by_root:
                 by_root.setdefault(one.root_id, []).append(progressed_json(one))
         for root_id, told in by_root.items():
-            body = jsontext.dumps({"progress": told})
-            for watcher in self._by_root[root_id]:
-                if watcher.changes:
-                    watcher.send(body)
+            self._send(root_id, {"progress": told})
+
+    def _send(self, root_id: RunId, message: dict[str, Json]) -> None:
+        watchers = [watcher for watcher in self._by_root.get(root_id, ()) if watcher.changes]
+        if watchers:
+            body = jsontext.dumps(message)
+            for watcher in watchers:
+                watcher.send(body)
 
     def _tell(self, root_id: RunId, moved: list[tuple[RunId, Entry]], runs: Mapping[RunId, Hot]) -> None:
         watchers = self._by_root[root_id]

@@ -12,7 +12,7 @@ from typing import assert_never
 from asyncflow.engine.edges import fire_edges_of, fire_starting_edges
 from asyncflow.engine.evolve import evolve
 from asyncflow.engine.failures import error_of_run, errors_of_run, start_fallbacks
-from asyncflow.engine.nodes import publish_attempt
+from asyncflow.engine.nodes import publish_attempt, queue_of
 from asyncflow.engine.pausing import pause, resume, resume_before_end, resume_superseded
 from asyncflow.engine.propagation import report_of
 from asyncflow.engine.retries import is_retried, retry_after, wait_before_retry
@@ -104,9 +104,9 @@ def _apply(step: Step, event: e.Event) -> None:
         case e.RunRequested():
             pass  # a start that was delivered twice
         case e.AttemptSucceeded():
-            _succeed(step, event.id, f.NodeSucceeded(id=event.id))
+            _succeed(step, event.id, f.NodeSucceeded(id=event.id, where=event.where))
         case e.AttemptFailed():
-            _fail_attempt(step, event.id, event.error, event.blame)
+            _fail_attempt(step, event)
         case e.ChildRunEnded():
             if event.error is None:
                 _succeed(step, event.id, f.NodeSucceeded(id=event.id, report=event.report))
@@ -171,20 +171,30 @@ def _finish_reused(step: Step) -> None:
         fire_edges_of(step, fact.name, fact.id, is_first=is_first)
 
 
-def _fail_attempt(step: Step, id: TaskId, error: TaskError, blame: e.Blame) -> None:
+def _fail_attempt(step: Step, event: e.AttemptFailed) -> None:
+    id, error = event.id, event.error
     node = step.run.active.get(id)
     if node is None:
         return
     task = step.flow.nodes.get(node.name)
-    wait = retry_after(task, node, error, blame, id) if isinstance(task, Task) else None
+    wait = retry_after(task, node, error, event.blame, id) if isinstance(task, Task) else None
     # A flow that was defined anew may have lost the task, or made a sub-flow of it: what is gone is not begun again.
     if not isinstance(task, Task) or wait is None or (node.waited and step.run.status.is_terminal):
-        _fail(step, f.NodeFailed(id=id, error=error))
+        _fail(step, f.NodeFailed(id=id, error=error, where=event.where))
         return
     next_id = step.context.new_id(step.run.id, node.name, node.number, node.attempt + 1)
     due = step.at + wait
-    counts = blame is e.Blame.TASK
-    step.record(f.AttemptRetried(id=id, next_id=next_id, error=error, due=due, counts=counts))
+    step.record(
+        f.AttemptRetried(
+            id=id,
+            next_id=next_id,
+            error=error,
+            due=due,
+            counts=event.blame is e.Blame.TASK,
+            where=event.where,
+            queue=queue_of(step, task),
+        )
+    )
     publish_attempt(step, next_id, task, due=due if wait else None)
 
 
@@ -262,7 +272,7 @@ def _time_out(step: Step, event: e.TimerDue) -> None:
                 _settle(step)
         case e.TimerKind.NODE_TIMEOUT:
             if event.id is not None and event.id in run.active:
-                _time_out_attempt(step, event.id)
+                _time_out_attempt(step, event, event.id)
         case e.TimerKind.NODE_DONE:
             if event.id is not None:
                 _succeed(step, event.id, f.NodeSucceeded(id=event.id))
@@ -275,7 +285,7 @@ def _time_out(step: Step, event: e.TimerDue) -> None:
             assert_never(event.kind)
 
 
-def _time_out_attempt(step: Step, id: TaskId) -> None:
+def _time_out_attempt(step: Step, event: e.TimerDue, id: TaskId) -> None:
     node = step.run.active[id]
     if node.kind is NodeKind.WAIT:
         if not node.released:
@@ -284,7 +294,8 @@ def _time_out_attempt(step: Step, id: TaskId) -> None:
     task = step.flow.nodes.get(node.name)
     seconds = task.timeout if isinstance(task, Task) else None
     step.commands.append(ForgetAttempts(run_id=step.run.id, ids=(id,), verdict="timed out", terminate=True))
-    _fail_attempt(step, id, _timeout_error("NodeTimeout", "completed", seconds), e.Blame.TASK)
+    error = _timeout_error("NodeTimeout", "completed", seconds)
+    _fail_attempt(step, e.AttemptFailed(at=event.at, run_id=event.run_id, id=id, error=error, where=event.where))
 
 
 def _timeout_error(type: str, what: str, seconds: float | None) -> TaskError:
@@ -319,11 +330,12 @@ def _in_order(run: Run) -> list[tuple[TaskId, Active]]:
 
 def _fail_at_once(step: Step, event: e.Event, message: str) -> Decision:
     """A user's function raised: the node's own end stands, and the run fails, whatever its retries (R31)."""
+    where = event.where if isinstance(event, e.AttemptSucceeded | e.AttemptFailed) else None
     match event:
         case e.AttemptSucceeded() | e.ChildRunEnded(error=None) if event.id in step.run.active:
-            step.record(f.NodeSucceeded(id=event.id))
+            step.record(f.NodeSucceeded(id=event.id, where=where))
         case e.AttemptFailed() | e.ChildRunEnded() if event.id in step.run.active and event.error is not None:
-            step.record(f.NodeFailed(id=event.id, error=event.error))
+            step.record(f.NodeFailed(id=event.id, error=event.error, where=where))
     if not step.run.status.is_terminal:
         _end(step, f.RunFailed(error=_dispatcher_failure(message)))
     outcome = step.outcome()

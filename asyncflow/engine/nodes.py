@@ -58,6 +58,7 @@ def start_node(step: Step, name: NodeName, origin: Origin) -> None:
             due=due,
             event=node.event if isinstance(node, Wait) else None,
             until=_end_of(step, node, origin),
+            queue=queue_of(step, node),
         )
     )
     match node:
@@ -79,6 +80,11 @@ _KINDS: Mapping[type[Node], NodeKind] = {
     Wait: NodeKind.WAIT,
     Delay: NodeKind.DELAY,
 }
+
+
+def queue_of(step: Step, node: Node) -> str | None:
+    """Where an attempt that begins now is sent; what a paused run holds is sent by the definition of another time."""
+    return node.taken_from if isinstance(node, Task) and step.run.status is not Status.PAUSED else None
 
 
 def _slot_of(step: Step, id: TaskId, node: Task | SubFlow) -> float | None:

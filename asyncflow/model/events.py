@@ -8,7 +8,7 @@ from enum import Enum
 from typing import TypeAlias
 
 from asyncflow.model.names import FlowName, Json, RunId, TaskId
-from asyncflow.model.run import Parent, ParentNode, Selection, TaskError
+from asyncflow.model.run import Parent, ParentNode, Selection, TaskError, Whereabouts
 
 
 class Blame(Enum):
@@ -45,6 +45,7 @@ class AttemptSucceeded:
     at: float
     run_id: RunId
     id: TaskId
+    where: Whereabouts | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,6 +55,7 @@ class AttemptFailed:
     id: TaskId
     error: TaskError
     blame: Blame = Blame.TASK
+    where: Whereabouts | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -86,6 +88,8 @@ class TimerDue:
     kind: TimerKind
     id: TaskId | None = None
     attempt: int = 1
+    where: Whereabouts | None = None
+    """Of an attempt whose time is over: where it is."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import TypeAlias
 
 from asyncflow.model.names import FlowName, Json, NodeName, RunId, TaskId
-from asyncflow.model.run import NodeKind, Parent, ParentNode, Selection, TaskError
+from asyncflow.model.run import NodeKind, Parent, ParentNode, Selection, TaskError, Whereabouts
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,6 +65,8 @@ class NodeStarted:
     """The signal that a wait node waits for."""
     until: float | None = None
     """When a wait node gives up, or a delay is over."""
+    queue: str | None = None
+    """Where workers take the first attempt from, as far as that is known."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -93,12 +95,17 @@ class AttemptRetried:
     due: float
     counts: bool = True
     """Whether it counts against the task's retries; a lost attempt does not."""
+    where: Whereabouts | None = None
+    """Where the attempt that failed was."""
+    queue: str | None = None
+    """Where workers take the next one from."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NodeSucceeded:
     id: TaskId
     report: Mapping[str, Json] | None = None
+    where: Whereabouts | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -106,6 +113,7 @@ class NodeFailed:
     id: TaskId
     error: TaskError
     report: Mapping[str, Json] | None = None
+    where: Whereabouts | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -114,6 +114,11 @@ class Task:
     routing_key: str = ""
 
     @property
+    def taken_from(self) -> str | None:
+        """The queue that workers take it from; None where an exchange of the user's decides that."""
+        return None if self.exchange else self.routing_key or self.queue
+
+    @property
     def keeps_result(self) -> bool:
         """Whether the result of an attempt can be read afterwards, in the task's storage or inline."""
         return not self.storage_readonly

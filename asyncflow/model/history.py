@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 
 from asyncflow.model import facts as f
 from asyncflow.model.names import FlowName, Json, NodeName, RunId, TaskId
-from asyncflow.model.run import GONE, NodeKind, Parent, Signal, Status, TaskError, mark_of
+from asyncflow.model.run import GONE, NOWHERE, NodeKind, Parent, Signal, Status, TaskError, Whereabouts, mark_of
 from asyncflow.model.verdicts import EdgeView, FallbackView, edge_json, fallback_json, tell_edge, tell_fallback
 
 
@@ -21,6 +21,8 @@ class TryView:
     due: float
     ended_at: float
     error: TaskError
+    queue: str | None = None
+    where: Whereabouts = NOWHERE
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,6 +55,15 @@ class NodeView:
     """The signal that a wait node waits for."""
     until: float | None = None
     """When a wait node gives up, or a delay is over."""
+    queue: str | None = None
+    """Where workers take the current attempt from, as far as that is known."""
+    where: Whereabouts = NOWHERE
+    """Of the current attempt, when it has ended; before, only its dispatcher knows."""
+
+    @property
+    def queued(self) -> float | None:
+        """Seconds that the current attempt has waited for a worker, where that is known."""
+        return None if self.where.since is None else max(0.0, self.where.since - (self.due or self.started_at))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -157,9 +168,13 @@ def tell_node(nodes: dict[TaskId, NodeView], fact: f.Fact, at: float) -> None:
         case f.AttemptRetried():
             nodes[fact.next_id] = _retried(nodes.pop(fact.id), fact, at)
         case f.NodeSucceeded():
-            nodes[fact.id] = replace(nodes[fact.id], state="succeeded", ended_at=at, error=None)
+            node = nodes[fact.id]
+            nodes[fact.id] = replace(node, state="succeeded", ended_at=at, error=None, where=fact.where or node.where)
         case f.NodeFailed():
-            nodes[fact.id] = replace(nodes[fact.id], state="failed", ended_at=at, error=fact.error)
+            node = nodes[fact.id]
+            nodes[fact.id] = replace(
+                node, state="failed", ended_at=at, error=fact.error, where=fact.where or node.where
+            )
         case f.NodeCancelled():
             nodes[fact.id] = replace(nodes[fact.id], state="cancelled", ended_at=at)
         case f.RunMigrated():
@@ -185,11 +200,20 @@ def _started(fact: f.NodeStarted, at: float) -> NodeView:
         own_args=fact.own_args,
         event=fact.event,
         until=fact.until,
+        queue=fact.queue,
     )
 
 
 def _retried(node: NodeView, fact: f.AttemptRetried, at: float) -> NodeView:
-    failed = TryView(id=node.id, attempt=node.attempt, due=node.due, ended_at=at, error=fact.error)
+    failed = TryView(
+        id=node.id,
+        attempt=node.attempt,
+        due=node.due,
+        ended_at=at,
+        error=fact.error,
+        queue=node.queue,
+        where=fact.where or node.where,
+    )
     return replace(
         node,
         id=fact.next_id,
@@ -198,6 +222,8 @@ def _retried(node: NodeView, fact: f.AttemptRetried, at: float) -> NodeView:
         error=fact.error,
         due=fact.due,
         tries=(*node.tries, failed),
+        queue=fact.queue,
+        where=NOWHERE,
     )
 
 
@@ -265,6 +291,8 @@ def node_json(node: NodeView, result: Json) -> dict[str, Json]:
         "tries": [_try_json(one) for one in node.tries],
         "event": node.event,
         "until": instant(node.until),
+        "queue": node.queue,
+        **where_json(node.where),
         # What only its dispatcher knows: the queue, where there is none of that name yet, and {done, total, text}.
         "waiting_for": None,
         "progress": None,
@@ -278,7 +306,13 @@ def _try_json(one: TryView) -> dict[str, Json]:
         "due": instant(one.due),
         "ended_at": instant(one.ended_at),
         "error": error_json(one.error),
+        "queue": one.queue,
+        **where_json(one.where),
     }
+
+
+def where_json(where: Whereabouts) -> dict[str, Json]:
+    return {"worker": where.worker or None, "running_since": instant(where.since)}
 
 
 def seconds_between(begin: str, end: str | None) -> float | None:

@@ -135,7 +135,8 @@ class WatchRun:
     Between them {"waiting": [{"run_id", "id", "task", "queue", "since"}]}: attempts for which no queue exists, and,
     with null for `since`, those that have found one after all. With `most` the run is told in few words, as ShowRun does.
     Likewise {"progress": [{"run_id", "id", "task", "progress": {"done", "total", "text"}}]}: how far tasks say they
-    are, a few times a second at most; each as it stands in "progress" of a node in a report.
+    are, a few times a second at most; each as it stands in "progress" of a node in a report. And {"changes": [], "seen":
+    [{"run_id", "id", "worker", "running_since"}]}: which worker has an attempt, and since when it runs, if that is known.
     """
 
     verb: ClassVar[str] = "watch"

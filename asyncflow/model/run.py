@@ -145,6 +145,17 @@ class HowFar:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Whereabouts:
+    """Which worker has or had an attempt, and since when it ran there; what is not known is empty, and None."""
+
+    worker: str = ""
+    since: float | None = None
+
+
+NOWHERE: Final = Whereabouts()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class TaskError:
     """Why an attempt or a run failed: an exception as data, never rebuilt as a class."""
 

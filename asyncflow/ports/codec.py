@@ -36,6 +36,8 @@ class Completion:
     conclusive: bool = True
     worker: str = ""
     how_far: HowFar | None = None
+    ran: float = 0.0
+    """Of one that has started: how many seconds before it was said."""
 
 
 class Codec(Protocol):

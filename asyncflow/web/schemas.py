@@ -101,6 +101,12 @@ _HEADER = {
     "labels": _LABELS,
 }
 
+_WHERE: Mapping[str, Json] = {
+    "queue": {"type": ["string", "null"], "description": "Where workers take the attempt from; null if not known."},
+    "worker": {"type": ["string", "null"], "description": "Which worker has or had the attempt; null if not known."},
+    "running_since": {**_TIME, "description": "Since when that worker runs or ran it; null if not known."},
+}
+
 SCHEMAS: Mapping[str, Json] = MappingProxyType(
     {
         "Error": _answer(error=_answer(type=_TEXT, message=_TEXT)),
@@ -119,6 +125,7 @@ SCHEMAS: Mapping[str, Json] = MappingProxyType(
             ),
             "description": "How far a running task says it is: so much of so much. Not kept; null for what is unsaid.",
         },
+        "Try": _answer(id=_TEXT, attempt={"type": "integer"}, due=_TIME, ended_at=_TIME, error=_ERROR, **_WHERE),
         "Node": _object(
             {
                 "id": _TEXT,
@@ -138,6 +145,9 @@ SCHEMAS: Mapping[str, Json] = MappingProxyType(
                     "description": "The queue of its task, while there is none of that name.",
                 },
                 "progress": {"oneOf": [{"type": "null"}, _ref("Progress")]},
+                "due": {**_TIME, "description": "When the current attempt was, or is, to begin."},
+                **_WHERE,
+                "tries": {**_list(_ref("Try")), "description": "The attempts before the current one."},
                 "event": {"type": ["string", "null"], "description": "The signal that a wait node waits for."},
                 "until": {**_TIME, "description": "When a wait node gives up, or a delay is over."},
                 "nodes": {**_list(_ref("Node")), "description": "Of a sub-flow."},

@@ -13,8 +13,9 @@ import anyio
 from celery.exceptions import TimeoutError as CeleryTimeoutError
 
 from asyncflow import errors
-from asyncflow.client import Outcome, StartedRun, connect
+from asyncflow.client import StartedRun, connect
 from asyncflow.model.names import Json, RunId
+from asyncflow.model.outcome import Outcome
 from asyncflow.model.run import Status
 from asyncflow_selinon.config import Config
 from asyncflow_selinon.errors import (

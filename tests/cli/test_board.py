@@ -290,6 +290,20 @@ def test_a_terminal_of_200_columns_shows_all_of_it() -> None:
     assert lines_at(200)[2].count("bubbling") == 9
 
 
+def test_where_an_attempt_is_stands_in_the_tree_and_where_it_was_in_the_summary() -> None:
+    queued = {"due": "2026-01-31T12:00:00+00:00", "queue": "dough", "worker": None, "running_since": None}
+    node = failed_node("b", "Bake") | queued
+    report = failed([node | {"state": "running", "ended_at": None, "error": None, "attempt": 1}])
+    board = Board(report)
+    assert "queued" not in drawn(rows_of(board, 0.0), 80)[0].plain
+    seen = {"run_id": "r", "id": "b", "worker": "celery@ada", "running_since": "2026-01-31T12:00:03+00:00"}
+    assert board.tell({"changes": [], "seen": [seen]}) == []
+    assert "queued 3.00 s" in drawn(rows_of(board, 0.0), 80)[0].plain
+    out = io.StringIO()
+    summarize(failed([node | {"worker": "celery@ada"}]), Console(file=out, width=200))
+    assert "(worker celery@ada, queue dough)" in out.getvalue()
+
+
 # --- Progress ---------------------------------------------------------------------------------------------------------
 
 

@@ -1,4 +1,4 @@
-"""How far tasks say they are: told to who asks and who watches, kept nowhere, and paid for with no commit."""
+"""How far tasks say they are, and where they are: told to who asks and who watches, and paid for with no commit."""
 
 from __future__ import annotations
 
@@ -16,7 +16,10 @@ from asyncflow.adapters.memory_store import MemoryStore
 from asyncflow.client import Client, RunHandle
 from asyncflow.config import load_mapping
 from asyncflow.dispatcher.dispatcher import Dispatcher, Surroundings
+from asyncflow.dispatcher.headway import Headway
 from asyncflow.dispatcher.place import Place
+from asyncflow.model.names import RunId, TaskId
+from asyncflow.model.run import Whereabouts
 from asyncflow.ports import Batch, Delivery, Message, Published
 from asyncflow.predicates import BUILT_INS
 from asyncflow.testing.broker import MemoryBroker, worked
@@ -203,3 +206,85 @@ async def test_a_report_of_an_attempt_that_is_over_is_late() -> None:
         while len(at.oven.acked) < 2:
             await anyio.sleep(0.005)
         assert await progress_of(run) is None
+
+
+# --- Where attempts are -----------------------------------------------------------------------------------------------
+
+
+async def until_seen(run: RunHandle) -> Any:
+    while (node := (await run.status()).nodes[0])["worker"] is None:
+        await anyio.sleep(0.005)
+    return node
+
+
+async def test_who_runs_an_attempt_since_when_is_told_at_once_and_written_with_its_end() -> None:
+    async with kitchen() as at:
+        run = await at.begin()
+        [node] = (await run.status()).nodes
+        assert (node["queue"], node["worker"], node["running_since"]) == ("q", None, None)
+        before = at.store.commits
+        at.oven.say("STARTED", hostname="celery@ada", pid=1)
+        seen = await until_seen(run)
+        assert seen["worker"] == "celery@ada"
+        assert node["started_at"] <= seen["running_since"]
+        assert at.store.commits == before
+        at.oven.bake()
+        [ended] = (await run.wait()).nodes
+        assert (ended["worker"], ended["running_since"]) == ("celery@ada", seen["running_since"])
+
+
+async def test_each_attempt_has_a_worker_of_its_own() -> None:
+    async with kitchen() as at:
+        run = await at.begin()
+        at.oven.say("STARTED", hostname="celery@ada")
+        await until_seen(run)
+        at.oven.bake(burn=True)
+        while not at.oven.held:
+            await anyio.sleep(0.005)
+        [again] = (await run.status()).nodes
+        assert (again["worker"], again["running_since"], again["queue"]) == (None, None, "q")
+        assert again["tries"][0]["worker"] == "celery@ada"
+        assert again["tries"][0]["running_since"] is not None
+        at.oven.bake()
+        [ended] = (await run.wait()).nodes
+        assert (ended["worker"], ended["running_since"]) == (None, None)
+
+
+async def test_what_goes_back_to_its_queue_is_nowhere_until_it_starts_again() -> None:
+    async with kitchen() as at:
+        run = await at.begin()
+        at.oven.say("STARTED", hostname="celery@ada")
+        await until_seen(run)
+        at.oven.say("RETRY", exc_type="Retry", exc_message=["later"], exc_module="celery.exceptions")
+        while (await run.status()).nodes[0]["worker"] is not None:
+            await anyio.sleep(0.005)
+
+
+async def test_who_watches_is_told_which_worker_has_an_attempt() -> None:
+    async with kitchen() as at:
+        run = await at.begin("party")
+        async with run.changes() as answers:
+            async for message in answers:
+                if "run" in message:
+                    at.oven.say("STARTED", hostname="celery@ada")
+                if "seen" in message:
+                    break
+        child = (await run.status()).nodes[0]
+        [seen] = message["seen"]
+        assert (seen["run_id"], seen["id"], seen["worker"]) == (child["id"], child["nodes"][0]["id"], "celery@ada")
+        assert message["changes"] == []
+
+
+def test_the_start_on_another_worker_says_nothing_of_the_one_that_ended_it() -> None:
+    headway = Headway(clock=SystemClock(), tell=lambda _: None, tell_seen=lambda _: None)
+    assert headway.where(TaskId("a")) is None
+    assert headway.where(TaskId("a"), "celery@ada") == Whereabouts(worker="celery@ada")
+    headway.saw(TaskId("a"), RunId("r"), "celery@ada")
+    headway.saw(TaskId("a"), RunId("r"), "celery@ada", 5.0)
+    headway.saw(TaskId("a"), RunId("r"), "celery@ada", 6.0)
+    assert headway.where(TaskId("a")) == Whereabouts(worker="celery@ada", since=5.0)
+    assert headway.where(TaskId("a"), "celery@bob") == Whereabouts(worker="celery@bob")
+    headway.saw(TaskId("a"), RunId("r"), "celery@bob")
+    assert headway.where(TaskId("a")) == Whereabouts(worker="celery@bob")
+    headway.forget(TaskId("a"))
+    assert headway.where(TaskId("a")) is None

@@ -30,6 +30,7 @@ class Watching:
         self.fleet = fleet
         self.works: list[Work] = []
         self.revoked: list[str] = []
+        self.seen: list[tuple[str, str, bool]] = []
         task = Task(name=NodeName("cook"), kind=TaskKind.CELERY, queue="q")
         self.dog = Watchdog(
             Senses(
@@ -38,6 +39,7 @@ class Watching:
                 tasks={task.name: task},
                 submit=self.works.append,
                 revoke=self.revoked.append,
+                saw=lambda id, run_id, worker, since: self.seen.append((id, worker, since is not None)),
             ),
             settings,
         )
@@ -118,6 +120,24 @@ async def test_an_attempt_that_a_worker_has_is_not_lost() -> None:
         await watched.no_verdict_while_asked(3)
         fleet.has["w1"] = []
         assert "worker w1" in (await watched.verdict()).error.message
+
+
+async def test_what_workers_tell_says_who_has_an_attempt_and_when_it_starts() -> None:
+    fleet = Fleet(has={"w1": ["a"]}, queues={"q": EMPTY})
+    async with watching(fleet, SLOW) as watched:
+        watched.publish()
+        fleet.tell(Sign.RECEIVED, "w1", "a")
+        fleet.tell(Sign.STARTED, "w1", "a")
+        fleet.tell(Sign.STARTED, "w1", "of somebody else")
+        await until(lambda: len(watched.seen) >= 2)
+        assert watched.seen == [("a", "w1", False), ("a", "w1", True)]
+
+
+async def test_who_answers_that_it_has_an_attempt_is_where_it_is() -> None:
+    async with watching(Fleet(has={"w1": ["a"]}, queues={"q": EMPTY})) as watched:
+        watched.publish()
+        await until(lambda: watched.seen)
+        assert watched.seen[0] == ("a", "w1", False)
 
 
 async def test_a_retry_that_waits_for_its_time_on_a_worker_is_not_lost() -> None:

@@ -14,7 +14,8 @@ from uuid import uuid4
 
 import pytest
 
-from asyncflow.client import Outcome, connect
+from asyncflow.client import connect
+from asyncflow.model.outcome import Outcome
 from asyncflow.model.run import Status
 from tests.servers import CeleryWorker, RabbitServer, wait_until
 

@@ -9,7 +9,7 @@ from asyncflow.model import events as e
 from asyncflow.model import facts as f
 from asyncflow.model.commands import CancelChildRun, EndRun, ForgetAttempts, PublishTask
 from asyncflow.model.decision import Context, Decision, Needs, ResultOf
-from asyncflow.model.run import Status, TaskError
+from asyncflow.model.run import Status, TaskError, Whereabouts
 from tests.engine.decisions import RUN, Decided
 from tests.engine.flows import edge, facts_of, fallback, ids, one, pending, simulated, started, when
 
@@ -239,3 +239,40 @@ def test_a_run_that_is_over_is_neither_paused_nor_resumed(event: type) -> None:
     decided.succeed("A-1-1")
     assert decided.take(event(at=2.0, run_id=RUN)) == ()
     assert decided.run.status is Status.SUCCEEDED
+
+
+ADA = Whereabouts(worker="celery@ada", since=5.0)
+
+
+def test_where_an_attempt_was_is_told_of_each_of_its_ends() -> None:
+    decided = Decided(["-> A"], tasks={"A": {"max_retry": 1, "timeout": 10, "queue": "dough"}})
+    [first] = decided.active()
+    error = TaskError(type="ValueError")
+    [retried] = decided.take(e.AttemptFailed(at=6.0, run_id=RUN, id=first, error=error, where=ADA))
+    assert isinstance(retried, f.AttemptRetried)
+    assert (retried.where, retried.queue) == (ADA, "dough")
+    timer = e.TimerDue(at=20.0, run_id=RUN, kind=e.TimerKind.NODE_TIMEOUT, id=retried.next_id, where=ADA)
+    failed, *_ = decided.take(timer)
+    assert isinstance(failed, f.NodeFailed)
+    assert (failed.error.type, failed.where) == ("NodeTimeout", ADA)
+
+
+def test_where_an_attempt_that_succeeds_was_is_told() -> None:
+    decided = Decided(["-> A"])
+    [id] = decided.active()
+    succeeded, *_ = decided.take(e.AttemptSucceeded(at=6.0, run_id=RUN, id=id, where=ADA))
+    assert succeeded == f.NodeSucceeded(id=id, where=ADA)
+
+
+def test_the_queue_of_a_task_is_told_when_it_starts_unless_an_exchange_decides_it() -> None:
+    tasks = {"A": {"queue": "dough"}, "B": {"exchange": "own", "routing_key": "x"}, "C": {"routing_key": "keyed"}}
+    _, run = started("-> A B C", tasks=tasks)
+    assert [fact.queue for fact in facts_of(run, f.NodeStarted)] == ["dough", None, "keyed"]
+
+
+def test_what_a_paused_run_holds_has_no_queue_yet() -> None:
+    decided = Decided(["-> A", "A -> B"])
+    decided.take(e.PauseRequested(at=1.0, run_id=RUN))
+    *_, started = decided.succeed(decided.active()[0])
+    assert isinstance(started, f.NodeStarted)
+    assert (started.name, started.queue) == ("B", None)

@@ -15,9 +15,10 @@ import pytest
 from asyncflow.adapters.amqp import AmqpBroker
 from asyncflow.adapters.sqlite import SqliteStore
 from asyncflow.app import Settings, dispatching
-from asyncflow.client import Client, Outcome
+from asyncflow.client import Client
 from asyncflow.config import load_mapping
 from asyncflow.dispatcher.watchdog import WatchdogSettings
+from asyncflow.model.outcome import Outcome
 from asyncflow.predicates import BUILT_INS
 from asyncflow.storages import StorageResults
 from tests.old_celery import python_with_old_celery

@@ -14,7 +14,8 @@ import pytest
 
 from asyncflow.adapters.amqp import AmqpBroker
 from asyncflow.adapters.sqlite import SqliteStore
-from asyncflow.client import Client, Outcome
+from asyncflow.client import Client
+from asyncflow.model.outcome import Outcome
 from asyncflow.model.run import Status
 from asyncflow_celery.wire import CeleryCodec
 from tests.faults.conftest import CONCURRENCY, Fleet, one_flow_each, outcome_of, serving, single

@@ -17,7 +17,8 @@ import redis as redis_driver
 
 from asyncflow.app.daemon import serving
 from asyncflow.app.settings import Settings
-from asyncflow.client import Client, Outcome, connect
+from asyncflow.client import Client, connect
+from asyncflow.model.outcome import Outcome
 from tests.selinon.real_selinon import python_with_selinon
 from tests.servers import CeleryWorker, RedisServer
 

@@ -9,8 +9,8 @@ from immutables import Map
 
 from asyncflow.model import facts as facts_module
 from asyncflow.model import journal, jsontext
-from asyncflow.model.facts import NodeArgsReplaced, NodeStarted, RunFailed, RunStarted
-from asyncflow.model.run import NodeKind, Selection, TaskError
+from asyncflow.model.facts import NodeArgsReplaced, NodeStarted, NodeSucceeded, RunFailed, RunStarted
+from asyncflow.model.run import NodeKind, Selection, TaskError, Whereabouts
 
 texts = st.text(st.characters(codec=None))  # lone surrogates too: file names in tracebacks have them
 integers = (
@@ -128,6 +128,13 @@ def test_what_refers_to_itself_is_refused():
 def test_a_field_that_an_older_version_did_not_write_has_its_default():
     raw = b'[["NodeStarted",{"id":"t1","name":"BakePie","number":1,"kind":"task"}]]'
     assert journal.decode(raw) == (NodeStarted(id="t1", name="BakePie", number=1, kind=NodeKind.TASK),)
+
+
+def test_where_an_attempt_was_is_a_record_again_and_costs_nothing_where_it_is_not_known():
+    facts = (NodeSucceeded(id="t1", where=Whereabouts(worker="w", since=1.5)), NodeSucceeded(id="t2"))
+    raw = journal.encode(facts)
+    assert journal.decode(raw) == facts
+    assert b'["NodeSucceeded",{"id":"t2"}]' in raw
 
 
 def test_errors_are_records_again():

@@ -20,6 +20,7 @@ from celery.concurrency.base import BasePool
 from celery.utils import timer2
 
 from asyncflow.adapters.embedded.session import Session, TaskThread
+from asyncflow.model import jsontext
 
 GRACE = 0.5
 """Seconds that closing waits for tasks that run."""
@@ -65,6 +66,7 @@ class TaskThreads(BasePool):  # type: ignore[misc]  # celery ships no types
 
         def job() -> None:
             accepted(os.getpid(), time.monotonic())
+            _tell_start(self._session, accepted.__self__)
             self._session.hub.wake()  # older Celery leaves the acknowledgement to the worker's loop
             _run(lambda: target(*args, **kwargs), **options)
 
@@ -129,6 +131,24 @@ def _run(
         error_callback(ExceptionInfo((WorkerLostError, lost, exc.__traceback__)))
     else:
         callback(outcome)
+
+
+def _tell_start(session: Session, request: Any) -> None:
+    """As Celery itself tells it over rpc of tasks whose start is tracked."""
+    if not request.reply_to:
+        return
+    said = {"task_id": request.id, "status": "STARTED", "result": {"pid": os.getpid(), "hostname": request.hostname}}
+    properties = {"correlation_id": request.id, "delivery_mode": 1}
+    session.hub.put(
+        request.reply_to,
+        {
+            "body": jsontext.dumps(said),
+            "headers": {},
+            "content-type": "application/json",
+            "content-encoding": "utf-8",
+            "properties": properties,
+        },
+    )
 
 
 def _nothing() -> None:

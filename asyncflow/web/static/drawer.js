@@ -82,16 +82,16 @@ function instance(node, context, { open, alone, parent }) {
 
 function inFull(node, context, run_id) {
   const more = h("div", { class: "loaded" });
-  const queue = context.queueOf(node.name);
   if (node.kind !== "flow") load(more, node, context, run_id);
   return [
     node.waiting_for ? h("p", { class: "notice stopped" }, `It waits for the queue ${node.waiting_for}, which no worker serves yet. Start one with -Q ${node.waiting_for}`) : "",
     node.progress ? progressOf(node.progress) : "",
     node.state === "waiting" ? waits(node, context, run_id) : "",
-    errorOf(node.error, node.state === "retrying" ? "The last attempt failed" : "Error", [["Worker", node.worker], ["Queue", queue]]),
+    errorOf(node.error, node.state === "retrying" ? "The last attempt failed" : "Error", [["Worker", node.worker], ["Queue", node.queue]]),
     node.kind === "flow" ? h("p", {}, h("a", { href: runLink(node.id) }, "Open the run of this sub-flow")) : "",
-    pairs([[IDS[node.kind] ?? "Id", copyable(node.id)], ["Queue", node.kind === "task" ? queue : ""], ["Worker", node.worker],
-      ["Started", exact(node.started_at)], ["Ended", exact(node.ended_at)]]),
+    pairs([[IDS[node.kind] ?? "Id", copyable(node.id)], ["Queue", node.queue], ["Worker", node.worker],
+      ["Started", exact(node.started_at)], ["Queued", node.running_since ? duration(time(node.running_since) - time(node.due)) : ""],
+      ["Ran", node.running_since && node.ended_at ? duration(time(node.ended_at) - time(node.running_since)) : ""], ["Ended", exact(node.ended_at)]]),
     node.tries?.length ? attempts(node) : "", more,
   ];
 }
@@ -140,12 +140,12 @@ async function load(box, node, context, run_id) {
 }
 
 function attempts(node) {
-  const rows = [...node.tries.map((one) => [one, "failed", one.ended_at, one.error]), [{ attempt: node.attempt, due: node.due, id: node.id }, node.state, node.ended_at, node.state === "failed" ? node.error : null]];
+  const rows = [...node.tries.map((one) => [one, "failed", one.ended_at, one.error]), [{ attempt: node.attempt, due: node.due, id: node.id, worker: node.worker }, node.state, node.ended_at, node.state === "failed" ? node.error : null]];
   return h("div", {}, h("h3", {}, "Attempts"), h("table", { class: "plain small" }, h("caption", { class: "hidden" }, "Attempts"),
-    h("thead", {}, h("tr", {}, ["#", "State", "Due", "Took"].map((name) => h("th", { scope: "col" }, name)))),
+    h("thead", {}, h("tr", {}, ["#", "State", "Due", "Took", "Worker"].map((name) => h("th", { scope: "col" }, name)))),
     h("tbody", {}, rows.flatMap(([one, state, ended, error]) => [h("tr", {}, h("td", {}, String(one.attempt)), h("td", {}, badge(state)),
-      h("td", { class: "nowrap", title: exact(one.due) }, new Date(one.due).toLocaleTimeString()), h("td", { class: "nowrap" }, ended ? duration(time(ended) - time(one.due)) : "…")),
-    error ? h("tr", { class: "of" }, h("td", {}), h("td", { colspan: "3", class: "why" }, sentence(error))) : ""]))));
+      h("td", { class: "nowrap", title: exact(one.due) }, new Date(one.due).toLocaleTimeString()), h("td", { class: "nowrap" }, ended ? duration(time(ended) - time(one.due)) : "…"), h("td", { class: "mono" }, one.worker ?? "")),
+    error ? h("tr", { class: "of" }, h("td", {}), h("td", { colspan: "4", class: "why" }, sentence(error))) : ""]))));
 }
 
 // The edges and fallbacks that lead to it, and what became of them.

@@ -24,8 +24,7 @@ export async function runView(main, name, signal, query) {
   const journal = new Journal(path, Date.parse(run.started_at) / 1000, signal);
   const unfolds = flow?.nodes.some((node) => node.kind === "flow");
   const deep = h("input", { type: "checkbox", id: "deep", checked: chosen.includes("/"), onchange: () => drawGraph() });
-  const nodeOf = (node) => flow?.nodes.find((one) => one.name === node);
-  const context = { choose, signal, nodeOf, queueOf: (node) => nodeOf(node)?.queue ?? "" };
+  const context = { choose, signal, nodeOf: (node) => flow?.nodes.find((one) => one.name === node) };
   fill(main, head,
     h("div", { class: "columns" }, panel("Graph", { beside: unfolds ? h("label", { class: "switch" }, deep, "unfold sub-flows") : null }, graph.box, legend()), detail),
     panel("Timeline", {}, lines), journal.box);
@@ -105,7 +104,7 @@ function changed() {
 function said(run, chosen) {
   const names = chosen.split("/");
   const nodes = chosen ? nodesAt(run, names) : run.nodes.filter((node) => node.state === "failed");
-  return [run.state, chosen ? [run.edges, run.fallbacks] : run.nodes.length, (run.groups ?? []).map((group) => group.states), nodes.map((node) => [node.id, node.state, node.handled, node.waiting_for, node.progress, node.worker])];
+  return [run.state, chosen ? [run.edges, run.fallbacks] : run.nodes.length, (run.groups ?? []).map((group) => group.states), nodes.map((node) => [node.id, node.state, node.handled, node.waiting_for, node.progress, node.worker, node.running_since])];
 }
 
 const states = (run) => [(run.nodes).map((node) => [node.name, node.state, node.nodes ? states(node) : 0]), (run.groups ?? []).map((group) => group.states), run.edges, run.fallbacks];

@@ -53,15 +53,20 @@ function bars(node, span) {
   const made = (node.tries ?? []).flatMap((one, place, all) => {
     const ended = time(one.ended_at);
     const next = time(all[place + 1]?.due) ?? due;
+    const begun = Math.min(time(one.due), ended), ran = time(one.running_since);
     return [
-      bar("failed past", Math.min(time(one.due), ended), ended, span, `attempt ${one.attempt} failed: ${one.error?.type ?? ""}`),
+      ...stretch("failed past", begun, ran, ended, span, `${node.name}, attempt ${one.attempt}`, `attempt ${one.attempt} failed: ${one.error?.type ?? ""}`),
       bar("gap", ended, Math.max(next, ended), span, `waited ${duration(next - ended)} for attempt ${one.attempt + 1}`),
     ];
   });
   const what = `${node.name}${node.attempt > 1 ? `, attempt ${node.attempt}` : ""}: ${node.state}, ${duration(over - due)}`;
-  if (running && running > due) made.push(bar("queued", due, running, span, `${node.name}: queued for ${duration(running - due)}`));
-  made.push(bar(node.state, running && running > due ? running : due, over, span, what));
-  return made;
+  return [...made, ...stretch(node.state, due, running, over, span, node.name, what)];
+}
+
+// An attempt: what it waited for a worker, where that is known, and what it took.
+function stretch(css, due, running, over, span, who, what) {
+  if (!running || running <= due || running > over) return [bar(css, due, over, span, what)];
+  return [bar("queued", due, running, span, `${who}: queued for ${duration(running - due)}`), bar(css, running, over, span, what)];
 }
 
 function bar(css, begin, end, span, title) {
