@@ -207,21 +207,21 @@ class Client:
         self,
         *,
         flow: str | None = None,
-        state: str | None = None,
+        state: str | Sequence[str] = (),
         labels: Mapping[str, str] | None = None,
         since: datetime | float | None = None,
         until: datetime | float | None = None,
         search: str = "",
         limit: int = 100,
     ) -> Sequence[Mapping[str, Json]]:
-        """Runs, newest first, without their nodes; those to which all that is given applies.
+        """Runs, newest first, without their nodes; those to which all that is given applies, in one of the states.
 
         They started at `since` or later, and before `until`: with a time zone, or as seconds since the epoch. `search`
         stands in the id, the flow, the error or the value of a label; A-Z and a-z are the same.
         """
         request = r.ListRuns(
             flow=FlowName(flow) if flow else None,
-            state=state,
+            state=_names(state),
             labels=labels or {},
             since=_seconds(since),
             until=_seconds(until),

@@ -315,7 +315,7 @@ def _fits(header: RunHeader, which: RunFilter) -> bool:
         (which.children or header.parent_node is None)
         and which.root_id in (None, header.root_id, header.run_id)
         and which.flow in (None, header.flow)
-        and which.status in (None, header.status)
+        and (not which.statuses or header.status in which.statuses)
         and header.run_id.startswith(which.prefix)
         and which.labels.items() <= header.labels.items()
         and (which.since is None or header.started_at >= which.since)

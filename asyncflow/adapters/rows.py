@@ -136,9 +136,9 @@ def of_filter(which: RunFilter, texts: Texts) -> tuple[str, list[Any]]:
     if which.flow is not None:
         conditions.append("flow = ?")
         values.append(which.flow)
-    if which.status is not None:
-        conditions.append("status = ?")
-        values.append(which.status.value)
+    if which.statuses:
+        conditions.append(f"status IN ({', '.join('?' * len(which.statuses))})")
+        values += [status.value for status in which.statuses]
     if which.prefix:
         conditions.append("run_id >= ? AND run_id < ?")
         values += [which.prefix, which.prefix + _BEYOND_EVERY_ID]

@@ -56,7 +56,7 @@ class Which:
     """Which runs to list."""
 
     flow: str | None = None
-    state: str | None = None
+    state: tuple[str, ...] = ()
     label: Mapping[str, str] = field(default_factory=dict)
     since: float | None = None
     until: float | None = None
@@ -275,7 +275,7 @@ which_options = gathered(
         shell_complete=offers("asyncflow.cli.completion:flows"),
         help="Only runs of this flow.",
     ),
-    click.option("--state", type=click.Choice(STATES), help="Only runs in this state."),
+    click.option("--state", multiple=True, type=click.Choice(STATES), help="Only runs in this state; repeatable."),
     click.option(
         "--label", multiple=True, metavar="NAME=VALUE", callback=_pairs, help="Only runs with this mark; repeatable."
     ),

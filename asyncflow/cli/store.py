@@ -137,8 +137,8 @@ def clean(keep: float, dry_run: bool, where: Where, output: Output) -> int:
 
 async def _ended(store: Store, before: float) -> int:
     """Runs that would go: those with an attempt or a sub-flow that is not over yet stay, and are counted here."""
-    over = [status for status in Status if status.is_terminal]
-    headers = [header for status in over for header in await store.headers(RunFilter(status=status, limit=_ALL))]
+    over = tuple(status for status in Status if status.is_terminal)
+    headers = await store.headers(RunFilter(statuses=over, limit=_ALL))
     return sum(header.ended_at is not None and header.ended_at < before for header in headers)
 
 

@@ -38,10 +38,8 @@ async def tell_changes(store: Store, flows: Mapping[FlowName, Flow]) -> None:
 
 async def _named(store: Store, flow: FlowName, count: int) -> str:
     """The latest of its open runs, child runs too."""
-    found = []
-    for status in (Status.RUNNING, Status.PAUSED):
-        found += await store.headers(RunFilter(flow=flow, status=status, children=True, limit=_MOST_NAMED))
-    latest = sorted(found, key=lambda header: header.started_at, reverse=True)[:_MOST_NAMED]
+    is_open = (Status.RUNNING, Status.PAUSED)
+    latest = await store.headers(RunFilter(flow=flow, statuses=is_open, children=True, limit=_MOST_NAMED))
     return ", ".join(header.run_id for header in latest) + (", ..." if count > len(latest) else "")
 
 

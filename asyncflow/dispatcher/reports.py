@@ -84,11 +84,12 @@ class Live:
 
 async def list_runs(store: Store, request: ListRuns) -> list[dict[str, Json]]:
     """Runs without their nodes, newest first. Raises RequestError, StoreError."""
-    if request.state is not None and request.state not in {status.value for status in Status}:
-        raise RequestError(f"no run state is {request.state!r}; there are {', '.join(s.value for s in Status)}")
+    for state in request.state:
+        if state not in {status.value for status in Status}:
+            raise RequestError(f"no run state is {state!r}; there are {', '.join(s.value for s in Status)}")
     which = RunFilter(
         flow=request.flow,
-        status=None if request.state is None else Status(request.state),
+        statuses=tuple(map(Status, request.state)),
         labels=request.labels,
         since=request.since,
         until=request.until,

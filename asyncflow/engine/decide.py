@@ -18,7 +18,7 @@ from asyncflow.engine.propagation import report_of
 from asyncflow.engine.retries import is_retried, retry_after, wait_before_retry
 from asyncflow.engine.step import UNANSWERED, FunctionRaisedError, Step
 from asyncflow.engine.succession import is_behind, migrate
-from asyncflow.engine.waits import hand_over, receive, wait_timeout
+from asyncflow.engine.waits import hand_over, no_duration, receive, wait_timeout
 from asyncflow.model import events as e
 from asyncflow.model import facts as f
 from asyncflow.model.commands import CancelChildRun, EndRun, ForgetAttempts, SetTimer
@@ -290,6 +290,11 @@ def _time_out_attempt(step: Step, event: e.TimerDue, id: TaskId) -> None:
     if node.kind is NodeKind.WAIT:
         if not node.released:
             _fail(step, f.NodeFailed(id=id, error=wait_timeout(step.flow, node)))
+        return
+    if node.kind is NodeKind.DELAY:
+        error = no_duration(step, node)
+        if error is not UNANSWERED:
+            _fail(step, f.NodeFailed(id=id, error=error))
         return
     task = step.flow.nodes.get(node.name)
     seconds = task.timeout if isinstance(task, Task) else None

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 from asyncflow.engine.propagation import errors_of
 from asyncflow.engine.step import UNANSWERED, Step
-from asyncflow.engine.templates import arguments_of, duration_of
+from asyncflow.engine.templates import NoDurationError, arguments_of, duration_of
 from asyncflow.engine.waits import begin_waiting
 from asyncflow.model.commands import PublishTask, SetTimer, StartChildRun
 from asyncflow.model.decision import SlotOf
@@ -98,12 +98,15 @@ def _slot_of(step: Step, id: TaskId, node: Task | SubFlow) -> float | None:
 
 
 def _end_of(step: Step, node: Node, origin: Origin) -> float | None:
-    """When a wait gives up, or a delay is over."""
+    """When a wait gives up, or a delay is over; None where nobody can say, and then a delay fails."""
     match node:
         case Wait(timeout=float(seconds)):
             return step.at + seconds
         case Delay():
-            duration = duration_of(step, node, origin)
+            try:
+                duration = duration_of(step, node, origin)
+            except NoDurationError:
+                return None
             return None if duration is UNANSWERED else step.at + duration
     return None
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Protocol
 
-from asyncflow.engine.step import UNANSWERED, FunctionRaisedError, Sources, Step, Unanswered
+from asyncflow.engine.step import UNANSWERED, FunctionRaisedError, Sources, Step, Unanswered, as_text
 from asyncflow.model.decision import ResultOf
 from asyncflow.model.durations import seconds_of
 from asyncflow.model.flow import Delay, Literal, Path, Record, SubFlow, Task, Template
@@ -13,6 +13,12 @@ from asyncflow.model.names import Json, NodeName, TaskId
 from asyncflow.model.run import Active, Parent, TaskError
 
 Arguments = tuple[tuple[Json, ...], Mapping[str, Json]]
+
+_LONGEST_SHOWN = 100
+
+
+class NoDurationError(Exception):
+    """The template of a delay gives no duration; this tells what it gives."""
 
 
 class Given(Protocol):
@@ -58,18 +64,28 @@ def arguments_of(step: Step, task: Task, node: Active) -> Arguments | Unanswered
 
 
 def duration_of(step: Step, delay: Delay, given: Given) -> float | Unanswered:
-    """The seconds that a delay takes."""
+    """The seconds that a delay takes. Raises NoDurationError."""
     if isinstance(delay.duration, Literal):
         found: Json = delay.duration.value
     else:
         document = _document_for(step, [delay.duration], given)
         if document is UNANSWERED:
             return UNANSWERED
-        found = _built(delay.duration, document)
+        try:
+            found = _built(delay.duration, document)
+        except FunctionRaisedError as exc:
+            raise NoDurationError(f"delay {delay.name}: {exc}") from exc
     seconds = seconds_of(found)
     if seconds is None:
-        raise FunctionRaisedError(f"delay {delay.name}: {found!r} is no duration; take seconds, or text such as 1h30m")
+        raise NoDurationError(
+            f"delay {delay.name}: {_shown(found)} is no duration; take seconds, or text such as 1h30m"
+        )
     return seconds
+
+
+def _shown(value: Json) -> str:
+    text = as_text(value)
+    return text if len(text) <= _LONGEST_SHOWN else f"{text[:_LONGEST_SHOWN]}…"
 
 
 def _document_for(step: Step, templates: Sequence[Template], node: Given) -> dict[str, Json] | Unanswered:

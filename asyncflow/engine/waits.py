@@ -12,7 +12,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
-from asyncflow.engine.step import Step
+from asyncflow.engine.step import UNANSWERED, Step, Unanswered
+from asyncflow.engine.templates import NoDurationError, duration_of
 from asyncflow.errors import SignalRefusedError
 from asyncflow.model.commands import AwaitNode, KeepResult, PassSignal, SetTimer
 from asyncflow.model.durations import text_of
@@ -47,6 +48,8 @@ def begin_waiting(step: Step, id: TaskId, node: Wait | Delay) -> None:
     if active.until is not None:
         kind = TimerKind.NODE_DONE if isinstance(node, Delay) else TimerKind.NODE_TIMEOUT
         step.commands.append(SetTimer(run_id=step.run.id, kind=kind, due=active.until, id=id))
+    elif isinstance(node, Delay):  # it fails in a step of its own, as any node does, so that a fallback can handle it
+        step.commands.append(SetTimer(run_id=step.run.id, kind=TimerKind.NODE_TIMEOUT, due=step.at, id=id))
     if isinstance(node, Wait):
         kept = kept_for(step.run, node)
         if kept is not None:
@@ -107,6 +110,19 @@ def wait_timeout(flow: Flow, node: Active) -> TaskError:
     seconds = declared.timeout if isinstance(declared, Wait) else None  # it may be gone since it was set
     within = "in time" if seconds is None else f"within {text_of(seconds)}"
     return TaskError(type="WaitTimeout", message=f"no signal {node.event!r} came {within}", module="asyncflow")
+
+
+def no_duration(step: Step, node: Active) -> TaskError | Unanswered:
+    """Why a delay fails that never had an end."""
+    declared = step.flow.nodes.get(node.name)
+    message = f"delay {node.name} has no duration"
+    if isinstance(declared, Delay):  # it may be gone, or another, since it was begun
+        try:
+            if duration_of(step, declared, node) is UNANSWERED:
+                return UNANSWERED
+        except NoDurationError as exc:
+            message = str(exc)
+    return TaskError(type="NoDuration", message=message, module="asyncflow")
 
 
 def _release(step: Step, id: TaskId, signal: Signal) -> None:

@@ -110,7 +110,8 @@ class ListRuns:
 
     verb: ClassVar[str] = "list"
     flow: FlowName | None = None
-    state: str | None = None
+    state: tuple[str, ...] = ()
+    """One of these; any, where none is named."""
     labels: Mapping[str, str] = field(default_factory=dict)
     since: float | None = None
     """Seconds since the epoch: started then or later; and `until`, before then."""
@@ -267,14 +268,19 @@ def decode_request(body: bytes) -> Request:
         members = raw["with"]
         if "starts" in members:
             members["starts"] = tuple((str(id), node_args) for id, node_args in members["starts"])
-        for name in ("tasks", "again"):
+        for name in ("tasks", "again", "state"):
             if name in members:
-                members[name] = tuple(members[name])
+                members[name] = _texts(members[name])
         request: Request = _REQUESTS[raw["verb"]](**members)
         _check_members(request)
     except (ValueError, KeyError, TypeError) as exc:
         raise errors.RequestError(f"not a request that this dispatcher knows: {exc!r}") from exc
     return request
+
+
+def _texts(given: Json) -> tuple[str, ...]:
+    """Clients of before name one state, or none."""
+    return () if given is None else (given,) if isinstance(given, str) else tuple(given)
 
 
 _KINDS: Mapping[str, type[Any] | tuple[type[Any], ...]] = {
@@ -287,7 +293,7 @@ _KINDS: Mapping[str, type[Any] | tuple[type[Any], ...]] = {
     "priority": (int, type(None)),
     "follow_subflows": bool,
     "run_subsequent": bool,
-    "state": (str, type(None)),
+    "state": tuple,
     "limit": int,
     "since": (int, float, type(None)),
     "until": (int, float, type(None)),

@@ -15,7 +15,8 @@ class RunFilter:
 
     flow: FlowName | None = None
     root_id: RunId | None = None
-    status: Status | None = None
+    statuses: tuple[Status, ...] = ()
+    """One of these; any, where none is named."""
     prefix: str = ""
     labels: Mapping[str, str] = field(default_factory=dict)
     """Each of them, with this value."""

@@ -194,7 +194,7 @@ class World:
                     self.orders[command.id] = command
             case KeepResult():
                 self.answers.results[command.id] = command.result
-            case SetTimer(kind=TimerKind.NODE_DONE) if command.due <= self.now:
+            case SetTimer(kind=TimerKind.NODE_DONE | TimerKind.NODE_TIMEOUT) if command.due <= self.now:
                 self._due_at_once.append(command)
             case SetTimer():
                 self._timers_set += 1

@@ -43,12 +43,16 @@ class Parameter:
         if self.kind == "pairs":
             return dict(self._pair(text) for text in given)
         if self.kind == "texts":
-            return tuple(given)
+            return tuple(map(self._chosen, given))
         return self._one(given[-1]) if given else self.default
 
-    def _one(self, text: str) -> str | int | float:
+    def _chosen(self, text: str) -> str:
         if self.choices and text not in self.choices:
             raise Refused(HTTPStatus.BAD_REQUEST, f"{self.name} is one of {', '.join(self.choices)}, not {text!r}")
+        return text
+
+    def _one(self, text: str) -> str | int | float:
+        self._chosen(text)
         if self.kind == "moment":
             return self._moment(text)
         if self.kind != "integer":

@@ -14,7 +14,12 @@ _DRAWING = (Parameter(name="format", summary="The format.", choices=FORMATS, def
 _DRAWING_MEDIA = tuple(flows.DRAWING_MEDIA.values())
 _FILTERS = (
     Parameter(name="flow", summary="Only runs of this flow."),
-    Parameter(name="state", summary="Only runs in this state.", choices=tuple(status.value for status in Status)),
+    Parameter(
+        name="state",
+        summary="Only runs in this state; repeatable.",
+        kind="texts",
+        choices=tuple(status.value for status in Status),
+    ),
     Parameter(name="label", summary="Only runs with this label, NAME=VALUE; repeatable.", kind="pairs"),
     Parameter(name="since", summary="Started then or later: how long ago, such as 2h, or ISO 8601.", kind="moment"),
     Parameter(name="until", summary="Started before then: how long ago, such as 2h, or ISO 8601.", kind="moment"),

@@ -247,14 +247,37 @@ def test_a_delay_can_come_from_a_result() -> None:
     assert [node.countdown for node in run.pending] == [7]
 
 
-@pytest.mark.parametrize("given", [None, "soon", -1, "10x", 1e300, True])
-def test_what_is_no_duration_fails_the_run(given: Any) -> None:
-    sim = simulated({"main": flow("-> D")}, D={"delay": "node_args.pause"})
+@pytest.mark.parametrize("given", [None, "soon", -1, "10x", 1e300, True, {"s": ["x" * 1000]}])
+def test_a_delay_that_is_given_no_duration_fails(given: Any) -> None:
+    sim = simulated({"main": flow("-> D", "D -> A")}, D={"delay": "node_args.pause"})
     run = sim.start("main", {"pause": given})
     assert run.status is Status.FAILED
+    [node] = run.view.nodes.values()
+    assert node.error is not None
+    assert node.error.type == "NoDuration"
+    assert node.error.message.startswith("delay D: ")
+    assert node.error.message.endswith(" is no duration; take seconds, or text such as 1h30m")
+    assert len(node.error.message) < 200
     assert run.error is not None
-    assert "delay D:" in run.error.message
-    assert "is no duration" in run.error.message
+    assert run.error.message.startswith("D failed (D: NoDuration: ")
+
+
+def test_a_delay_whose_template_cannot_be_read_fails_by_itself() -> None:
+    sim = simulated({"main": flow("-> D")}, D={"delay": "length(node_args.pause)"})
+    run = sim.start("main", {"pause": 5})
+    [node] = run.view.nodes.values()
+    assert node.error is not None
+    assert "delay D: template length(node_args.pause): " in node.error.message
+
+
+def test_a_fallback_handles_a_delay_that_is_given_no_duration() -> None:
+    keys = {"failures": [{"nodes": "D", "fallback": "F"}]}
+    sim = simulated({"main": flow("-> A", "A -> D", **keys)}, D={"delay": "results.A.pause"})
+    run = sim.start("main")
+    sim.succeed("A", result={})
+    assert names(run) == ["F"]
+    sim.succeed("F")
+    assert run.status is Status.SUCCEEDED
 
 
 # --- Runs that pause, end, begin anew ---------------------------------------------------------------------------------

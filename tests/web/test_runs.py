@@ -210,6 +210,17 @@ async def test_a_body_that_is_no_json_is_refused(
     assert response.json()["error"]["message"]
 
 
+async def test_runs_are_listed_by_several_states_at_once(restaurant: Restaurant) -> None:
+    async with restaurant.asked() as asked:
+        ids = {await start(asked, run_id=f"night-{number}") for number in range(2)}
+        await asked.post("/api/runs/night-1/cancel")
+        told = [
+            (await asked.get(f"/api/runs?{query}")).json()["runs"]
+            for query in ("state=cancelled&state=running&state=paused", "state=cancelled", "state=failed&state=paused")
+        ]
+    assert [{run["run_id"] for run in runs} for runs in told] == [ids, {"night-1"}, set()]
+
+
 async def test_unknown_and_ambiguous_runs_are_told_apart(restaurant: Restaurant) -> None:
     async with restaurant.asked() as asked:
         await start(asked, run_id="night-1")
@@ -221,7 +232,8 @@ async def test_unknown_and_ambiguous_runs_are_told_apart(restaurant: Restaurant)
 
 
 @pytest.mark.parametrize(
-    "query", ["state=lost", "limit=0", "limit=1001", "limit=x", "limit=-1", "limit=²", "stat=failed"]
+    "query",
+    ["state=lost", "state=failed&state=lost", "limit=0", "limit=1001", "limit=x", "limit=-1", "limit=²", "stat=failed"],
 )
 async def test_a_wrong_query_is_refused(restaurant: Restaurant, query: str) -> None:
     async with restaurant.asked() as asked:

@@ -48,6 +48,9 @@ export async function runsView(main, _, signal, query) {
     listen();
   }
 
+  const states = () => wanted.state.split(",").filter(Boolean);
+  const toggled = (one) => (states().includes(one) ? states().filter((state) => state !== one) : [...states(), one]).join(",");
+
   // The address says what is shown, so that it can be kept, sent and reloaded.
   function address(visible) {
     const asked = new URLSearchParams(Object.entries({ ...wanted, period: period === 3600 ? "" : period }).filter(([, value]) => value));
@@ -58,7 +61,7 @@ export async function runsView(main, _, signal, query) {
     flow.value = wanted.flow;
     if (document.activeElement !== search) search.value = wanted.search;
     fill(chips, ["", ...STATES].map((one) => h("button", {
-      type: "button", class: `chip ${one}`, "data-state": one || "all", "aria-pressed": String(wanted.state === one), onclick: () => { set({ state: one }); chips.querySelector(`[data-state=${one || "all"}]`).focus(); },
+      type: "button", class: `chip ${one}`, "data-state": one || "all", "aria-pressed": String(one ? states().includes(one) : !wanted.state), onclick: () => { set({ state: one && toggled(one) }); chips.querySelector(`[data-state=${one || "all"}]`).focus(); },
     }, one || "all")));
     fill(given, gone("label", wanted.label), gone("since", wanted.since && `from ${said(wanted.since)}`), gone("until", wanted.until && `before ${said(wanted.until)}`));
   }
@@ -70,7 +73,8 @@ export async function runsView(main, _, signal, query) {
     listening.abort();
     listening = new AbortController();
     signal.addEventListener("abort", () => listening.abort());
-    const asked = new URLSearchParams(Object.entries(wanted).filter(([, value]) => value));
+    const asked = new URLSearchParams(Object.entries({ ...wanted, state: "" }).filter(([, value]) => value));
+    for (const one of states()) asked.append("state", one);
     asked.set("limit", PAGE);
     follow(`/api/runs/changes?${asked}`, (_, told) => { if (told.runs) take(told.runs); }, listening.signal).catch((error) => {
       if (!signal.aborted) fill(list, h("p", { class: "notice failed", role: "alert" }, error.message));
