@@ -21,7 +21,9 @@ HERE = str(Path(sys.executable).parent)
 _FILE = re.compile(r"^`([\w.-]+)`:\n\n```\w+\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 _CONSOLE = re.compile(r"^```console\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 _INDENTED = re.compile(r"(?<=\n\n)(?: {4}.*\n+)+")
-_STAYING = {"serve", "worker"}
+_STAYING = {"serve", "worker", "dev"}
+_WORDS = {"worker": " ready.", "dev": "http://"}
+"""What they say when they are ready."""
 
 
 class Reader:
@@ -97,10 +99,12 @@ class Reader:
                 stderr=output,
                 start_new_session=True,
             )
-        if kind == "worker":
-            wait_until(lambda: " ready." in log.read_text(), f"$ {command}", seconds=60)
+        if kind in _WORDS:
+            wait_until(lambda: _WORDS[kind] in log.read_text(), f"$ {command}", seconds=60)
         else:
             self.do("asyncflow list")  # which waits for a dispatcher to answer
+        if "--http" in command:
+            wait_until(lambda: "http://" in log.read_text(), f"$ {command}", seconds=60)
 
     def logs(self) -> str:
         return "".join(f"\n--- {log.name}\n{log.read_text()[-2000:]}" for log in sorted(self.folder.glob("log-*")))
