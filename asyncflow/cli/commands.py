@@ -14,6 +14,7 @@ from asyncflow.cli.options import (
     HTTP_HOST,
     LOG_FORMAT,
     STORE,
+    Manner,
     Sending,
     Site,
     Where,
@@ -88,7 +89,16 @@ def run() -> None:
 @FLOW
 @line_options
 @wish_options
-@click.option("--wait", is_flag=True, help="Watch the run, and end with its outcome.")
+@gathered(
+    Manner,
+    "manner",
+    click.option("--wait", is_flag=True, help="Watch the run, and end with its outcome."),
+    click.option(
+        "--each",
+        metavar="FILE|-",
+        help="Start a run for each line, which is the JSON of its node args; --run-id begins their ids.",
+    ),
+)
 @output_options
 @later("asyncflow.cli.run:start")
 def start() -> None:

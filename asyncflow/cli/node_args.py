@@ -20,18 +20,19 @@ def read_node_args(given: str | None) -> Json:
 def read_json(given: str, option: str) -> Json:
     """JSON, or @ and the file that holds it. Raises InvalidNodeArgsError with the place of the mistake."""
     if not given.startswith("@"):
-        return _parsed(given, option)
+        return parse_json(given, option)
     name = given[1:]
     try:
         raw = sys.stdin.buffer.read() if name == "-" else Path(name).read_bytes()
-        return _parsed(raw.decode("utf-8-sig"), name)
+        return parse_json(raw.decode("utf-8-sig"), name)
     except OSError as exc:
         raise InvalidNodeArgsError(f"{option}: {name} cannot be read: {(exc.strerror or str(exc)).lower()}") from exc
     except UnicodeDecodeError as exc:
         raise InvalidNodeArgsError(f"{option}: {name} is not UTF-8 (byte {exc.start})") from exc
 
 
-def _parsed(text: str, source: str) -> Json:
+def parse_json(text: str, source: str) -> Json:
+    """JSON written out. Raises InvalidNodeArgsError with the place of the mistake."""
     try:
         return json.loads(text, parse_constant=_refused)
     except json.JSONDecodeError as exc:

@@ -42,6 +42,14 @@ class Wish:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Manner:
+    """How to start."""
+
+    wait: bool = False
+    each: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Again:
     """What of a run to run again, and how."""
 

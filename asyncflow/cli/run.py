@@ -12,12 +12,13 @@ import click
 
 from asyncflow.app import Settings, connecting
 from asyncflow.cli.console import print_json, talk_console
+from asyncflow.cli.each import start_each
 from asyncflow.cli.environment import in_loop, settings_of, settings_with_broker, terminated_as_interrupted
 from asyncflow.cli.exits import Exit
 from asyncflow.cli.group import say
 from asyncflow.cli.logs import logs_on
 from asyncflow.cli.node_args import read_node_args
-from asyncflow.cli.options import Embedded, Output, Where, Wish, retyped
+from asyncflow.cli.options import Embedded, Manner, Output, Where, Wish, retyped
 from asyncflow.cli.progress import progress_on
 from asyncflow.cli.summary import exit_of_run, summarize
 from asyncflow.cli.watch import watch
@@ -32,12 +33,16 @@ def run(flow: str, where: Where, wish: Wish, embedded: Embedded, output: Output)
     return session.watch(Start.of(flow, wish))
 
 
-def start(flow: str, where: Where, wish: Wish, wait: bool, output: Output) -> int:
+def start(flow: str, where: Where, wish: Wish, manner: Manner, output: Output) -> int:
     """The body of `asyncflow start`."""
     settings = settings_with_broker(where, "start", "`asyncflow run` runs a flow in this process")
+    if manner.each:
+        if manner.wait:
+            raise click.UsageError("--wait watches one run, and --each starts many")
+        return start_each(settings, flow, manner.each, wish, output)
     session = Session(settings, where, output)
     begun = Start.of(flow, wish)
-    return session.watch(begun, announce=not output.json) if wait else session.start(begun)
+    return session.watch(begun, announce=not output.json) if manner.wait else session.start(begun)
 
 
 def watch_run(run: str, where: Where, output: Output) -> int:
