@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 
 from asyncflow.cli.group import Commands, later, offers
-from asyncflow.cli.groups import db, token
+from asyncflow.cli.groups import config, db, token
 from asyncflow.cli.options import (
     BROKER,
     CONFIG,
@@ -343,6 +343,7 @@ def simulate() -> None:
     """
 
 
+asyncflow.add_command(config)
 asyncflow.add_command(db)
 
 

@@ -1,4 +1,4 @@
-"""Commands that stand in groups of their own: `db` and `token`. Their bodies are imported when they run."""
+"""Commands that stand in groups of their own: `config`, `db` and `token`. Their bodies are imported when they run."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from asyncflow.cli.options import (
     output_options,
     print_options,
     store_options,
+    where_options,
 )
 
 RUNS_OFFERED = offers("asyncflow.cli.completion:runs")
@@ -54,6 +55,20 @@ def list_tokens() -> None:
 @later("asyncflow.cli.tokens:revoke")
 def revoke() -> None:
     """Let the token with this ID be valid no longer; servers notice at once."""
+
+
+@click.group(cls=Commands)
+def config() -> None:
+    """See the settings that hold here."""
+
+
+@config.command("show")
+@click.option("--sources", is_flag=True, help="Say of each where it comes from.")
+@where_options
+@print_options
+@later("asyncflow.cli.config:show")
+def show_config() -> None:
+    """Show the settings that hold here, from options, the environment and defaults; passwords are masked."""
 
 
 @click.group(cls=Commands)
