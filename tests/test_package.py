@@ -30,6 +30,15 @@ def test_import_brings_in_nothing_heavy() -> None:
     assert loaded.isdisjoint({"aio_pika", "asyncio", "celery", "click", "kombu", "logging", "sqlite3", "yaml"})
 
 
+def test_import_opens_and_starts_nothing() -> None:
+    code = "import sys; done = []; sys.addaudithook(lambda event, told: done.append(event)); import asyncflow; print(*done)"
+    done = subprocess.run([sys.executable, "-B", "-c", code], capture_output=True, text=True, check=True).stdout
+
+    # What importing itself does, in Python of any version: it lists folders, and reads and runs what it finds.
+    importing = {"import", "open", "os.listdir", "marshal.loads", "compile", "exec"}
+    assert {event for event in done.split() if not event.startswith(("object.", "sys."))} <= importing
+
+
 def test_type_checkers_see_the_names_that_exist_at_run_time() -> None:
     promised = {
         (alias.asname, statement.module)

@@ -51,6 +51,20 @@ def test_a_run_is_watched_from_afar(kitchen: Project) -> None:
     assert "succeeded  Add" in done.err
 
 
+def test_logs_are_followed_until_the_run_is_over(kitchen: Project) -> None:
+    assert kitchen.look("start", "long", "--run-id", "followed").code == 0
+    with kitchen.begin("logs", "followed", "--follow") as told:
+        assert told.stdout is not None
+        first = told.stdout.readline()  # while the task waits
+        kitchen.wake()
+        rest = told.stdout.read()
+        told.wait(20)
+    (kitchen.folder / "alarm").unlink()  # for the tests after it
+    assert told.returncode == 0
+    assert (first + rest).splitlines() == kitchen.look("logs", "followed").out.splitlines()
+    assert "Wait" in rest
+
+
 def test_start_prints_the_id_and_status_and_list_ask_the_dispatcher(kitchen: Project) -> None:
     started = kitchen.look("start", "good", "--node-args", '{"x": 1}', "--run-id", "one")
     assert (started.code, started.out, started.err) == (0, "one\n", "")
