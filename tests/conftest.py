@@ -1,11 +1,15 @@
 """One private server of each kind for a whole test session, a virtual host for each test that asks for one."""
 
+import signal
 from collections.abc import Iterator
 from uuid import uuid4
 
 import pytest
 
 from tests.servers import RabbitServer, RedisServer, private_folder
+
+# Shells start what runs in the background with interrupts ignored, and every process that a test starts would inherit it.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(scope="session")

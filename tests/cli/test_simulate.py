@@ -45,8 +45,8 @@ def test_a_run_is_told_node_by_node_and_ends_with_its_outcome(shop: Project) -> 
     done = shop.look("simulate", "shopping", "--result", 'Count={"eggs": 12}')
     assert (done.code, done.err) == (0, "")
     assert done.out.splitlines() == [
-        "✓ Count   0.00 s",
-        "✓ Many    0.00 s",
+        "✓ Count 0.00 s",
+        "✓ Many  0.00 s",
         "did not fire once  Count -> Few if (not fieldGreater(db.get('Count'), key='eggs', value=6))",
         "✓ shopping succeeded in 0.00 s: 2 tasks succeeded  run run-1",
     ]
