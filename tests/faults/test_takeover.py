@@ -192,7 +192,7 @@ async def check_ends(fleet: Fleet, runs: Sequence[str], seconds: float = 40) -> 
     """Every run has succeeded, each of its nodes was started once, and each task has run."""
     async with PostgresStore(fleet.site.store, readonly=True) as store:
         with anyio.move_on_after(seconds):
-            while len(await store.headers(which(fleet, status=Status.SUCCEEDED))) < len(runs):
+            while len(await store.headers(which(fleet, statuses=(Status.SUCCEEDED,)))) < len(runs):
                 await anyio.sleep(0.1)
         roots = {header.run_id: header for header in await store.headers(which(fleet))}
         everything = await store.headers(RunFilter(children=True, limit=10_000))

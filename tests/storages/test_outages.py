@@ -6,6 +6,7 @@ import os
 import signal
 import time
 from collections.abc import Iterator
+from pathlib import Path
 from uuid import uuid4
 
 import pytest
@@ -14,7 +15,7 @@ from asyncflow.errors import StorageError
 from asyncflow.model.flow import Task, TaskKind
 from asyncflow.model.names import FlowName, NodeName, TaskId
 from asyncflow.storages import open_storage
-from tests.servers import RedisServer, Server
+from tests.servers import RedisServer, Server, wait_until
 from tests.storage_servers import MongoServer, PostgresServer, S3Server, open_folder
 from tests.storages.declarations import declare
 
@@ -88,6 +89,10 @@ def test_a_server_that_is_not_there_at_first_is_connected_to_when_it_is(kind: st
     storage.close()
 
 
+def is_stopped(pid: int) -> bool:
+    return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] == "T"
+
+
 # PostgreSQL bounds its statements itself; test_records.py has a statement that waits too long.
 @pytest.mark.parametrize("kind", ["redis", "mongodb", "s3"], indirect=True)
 def test_a_server_that_hangs_is_given_up(kind: str, server: Server):
@@ -97,6 +102,7 @@ def test_a_server_that_hangs_is_given_up(kind: str, server: Server):
 
     os.kill(server.pid, signal.SIGSTOP)
     try:
+        wait_until(lambda: is_stopped(server.pid), "the server to hang")
         with pytest.raises(StorageError, match="cannot be reached"):
             storage.retrieve(TASK, FLOW, id)
     finally:
