@@ -22,6 +22,7 @@ values = st.recursive(
     lambda inner: st.lists(inner, max_size=4) | st.dictionaries(texts, inner, max_size=4),
     max_leaves=12,
 )
+st.register_type_strategy(float, st.floats(allow_nan=False, allow_infinity=False))  # also those within other values
 st.register_type_strategy(
     Selection,
     st.builds(
