@@ -3,6 +3,8 @@
 from pathlib import Path
 from time import process_time
 
+import yaml
+
 from asyncflow.config import check
 from asyncflow.predicates import BUILT_INS
 
@@ -27,10 +29,16 @@ def seconds_for(file: Path) -> float:
     return process_time() - began
 
 
-def test_a_thousand_flows_of_twenty_nodes_are_checked_within_seconds(tmp_path: Path) -> None:
-    """The promise is 3 s; the bound leaves room for a machine that is slow, or has other things to do."""
-    file = write(tmp_path, 1000)
-    assert seconds_for(file) < 15
+def seconds_to_parse(file: Path) -> float:
+    began = process_time()
+    yaml.load(file.read_text(), yaml.CSafeLoader)
+    return process_time() - began
+
+
+def test_flows_are_read_and_checked_in_less_time_than_yaml_alone_takes_to_parse_them(tmp_path: Path) -> None:
+    """About 0.45 of it, whatever the machine; `make bench` measures the promise of 3 s for a thousand flows."""
+    file = write(tmp_path, 200)
+    assert min(seconds_for(file) for _ in range(2)) < min(seconds_to_parse(file) for _ in range(2))
 
 
 def test_ten_times_the_flows_take_about_ten_times_as_long(tmp_path: Path) -> None:
