@@ -227,7 +227,7 @@ async def serve(settings: Settings, *, started: anyio.Event | None = None, http:
             if http is not None:
                 # Over the broker, like any other client: whichever dispatcher has a run answers for it.
                 client = await stack.enter_async_context(connect(settings.broker_url, namespace=settings.namespace))
-                await stack.enter_async_context(serving_http(settings, http, client))
+                await stack.enter_async_context(serving_http(settings, http, client, lambda: served.trouble))
             collect_less_often()
             if started is not None:
                 started.set()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import importlib
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -34,8 +34,12 @@ def token_file(settings: Settings) -> TokenFile:
 
 
 @asynccontextmanager
-async def serving_http(settings: Settings, http: Http, client: Client) -> AsyncIterator[str]:
-    """Serve HTTP until left; gives the URL. Raises RequestError where that cannot be.
+async def serving_http(
+    settings: Settings, http: Http, client: Client, trouble: Callable[[], str] = lambda: ""
+) -> AsyncIterator[str]:
+    """Serve HTTP until left; gives the URL. `trouble` tells why nothing can be dispatched here, if so.
+
+    Raises RequestError where that cannot be.
 
     Only who can reach loopback is on this machine; everyone else needs a token.
     """
@@ -53,6 +57,7 @@ async def serving_http(settings: Settings, http: Http, client: Client) -> AsyncI
         client=client,
         configuration=load_configuration(settings).configuration,
         access=access.Access(tokens=tokens, demanded=not address.is_loopback),
+        trouble=trouble,
     )
     limits = server.limits_of(address, http.hosts)
     listening: AbstractAsyncContextManager[str] = server.listening(made, address, limits)

@@ -7,9 +7,8 @@ from __future__ import annotations
 
 import logging
 from collections import OrderedDict
-from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import ParamSpec, TypeVar
 
 import anyio
 import anyio.abc
@@ -19,6 +18,7 @@ from asyncflow.dispatcher.backlog import Backlog
 from asyncflow.dispatcher.cascade import Cascade, Rules
 from asyncflow.dispatcher.completions import Judge, Judged, failed_to_keep, is_final
 from asyncflow.dispatcher.headway import Headway
+from asyncflow.dispatcher.insistence import Insistence
 from asyncflow.dispatcher.outbox import Outbox
 from asyncflow.dispatcher.place import Place
 from asyncflow.dispatcher.reader import ResultReader
@@ -26,7 +26,7 @@ from asyncflow.dispatcher.runs import HotRuns
 from asyncflow.dispatcher.timers import Timers
 from asyncflow.dispatcher.turn import Turn, inline_parent_ids
 from asyncflow.dispatcher.work import Work
-from asyncflow.errors import INLINE_LIMIT, AsyncflowError, FencedError, LeaseLostError, RequestError, StoreError
+from asyncflow.errors import INLINE_LIMIT, AsyncflowError, FencedError, LeaseLostError, RequestError
 from asyncflow.model.decision import Question
 from asyncflow.model.events import Event
 from asyncflow.model.flow import TaskKind
@@ -34,12 +34,7 @@ from asyncflow.model.names import FlowName, RunId, TaskId
 from asyncflow.model.run import Active, Run
 from asyncflow.ports import Broker, Clock, Codec, Completion, Delivery, Results, Store
 
-_P = ParamSpec("_P")
-_R = TypeVar("_R")
-
 _log = logging.getLogger("asyncflow.decider")
-
-_FIRST_WAIT, _LONGEST_WAIT = 0.1, 10.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -106,6 +101,7 @@ class Decider:
         self._pending: dict[TaskId, Work] = {}
         """Completions that wait for slow answers: what comes later of the same attempt is late."""
         self._backlog = Backlog()
+        self._insist = Insistence(world.clock)
         self._is_deciding = False
         self._rested = anyio.Event()
         self.counts = Counts()
@@ -116,6 +112,11 @@ class Decider:
     def acknowledge(self, delivery: Delivery) -> None:
         """With the next turn: this delivery needs no decision."""
         self.submit(Work(delivery=delivery))
+
+    @property
+    def trouble(self) -> str:
+        """Why nothing can be decided just now, if so."""
+        return self._insist.trouble
 
     def root_of(self, run_id: RunId) -> RunId | None:
         """Of a run that is in memory."""
@@ -350,19 +351,6 @@ class Decider:
         self._backlog.add(*turn.done)
         unpublished = await self._insist(self._world.store.unpublished, [self._world.place.partition])
         self._world.outbox.add(unpublished)
-
-    async def _insist(self, call: Callable[_P, Awaitable[_R]], *args: _P.args, **options: _P.kwargs) -> _R:
-        """Call the store until it answers: without it nothing can be decided, and what waits is safe in the broker."""
-        wait = _FIRST_WAIT
-        while True:
-            try:
-                return await call(*args, **options)
-            except FencedError:
-                raise
-            except StoreError as exc:
-                _log.error("store away: %s; tried again in %g s", exc, wait)
-            await self._world.clock.sleep(wait)
-            wait = min(_LONGEST_WAIT, wait * 2)
 
     async def _park(self, work: Work, reason: str) -> None:
         _log.warning("parked: %s (%s)", reason, work.completion or work.event)

@@ -227,6 +227,11 @@ class Dispatcher:
         """Attempts that are committed and not known to be published."""
         return len(self._outbox)
 
+    @property
+    def trouble(self) -> str:
+        """Why nothing can be decided just now; empty where all is well."""
+        return self._decider.trouble
+
     def _schedules(self, around: Surroundings) -> Schedules:
         """Those that this partition sees to."""
         ours = [one for one in around.configuration.schedules.values() if is_of(one.name, around.place)]

@@ -75,6 +75,7 @@ class Partitions:
         """A lease and its epoch."""
         self._ends = False
         self._no_more_before = 0.0
+        self._trouble = ""
         self._changed = anyio.Event()
         self._gone = anyio.Event()
         self._group: anyio.abc.TaskGroup
@@ -89,6 +90,12 @@ class Partitions:
         """Attempts that are committed and not known to be published, in all partitions that are held."""
         return sum(held.dispatcher.outbox_size for held in self._held.values() if held.dispatcher is not None)
 
+    @property
+    def trouble(self) -> str:
+        """Why nothing can be dispatched here just now; empty where all is well."""
+        at_work = (held.dispatcher for held in self._held.values() if held.dispatcher is not None)
+        return self._trouble or next((one.trouble for one in at_work if one.trouble), "")
+
     async def run(self, *, task_status: anyio.abc.TaskStatus[None] = anyio.TASK_STATUS_IGNORED) -> None:
         """Hold a fair share, for ever. Raises StoreError when the first look at the leases fails."""
         async with anyio.create_task_group() as self._group:
@@ -101,8 +108,11 @@ class Partitions:
                 try:
                     pause = await self._look()
                 except StoreError as exc:
+                    self._trouble = f"store away: {exc}"
                     _log.warning("leases: %s", exc)
                     pause = self._settings.margin
+                else:
+                    self._trouble = ""
 
     async def drain(self) -> None:
         """Let every dispatcher finish what it has begun, and give all up, so that others can go on at once."""
@@ -230,6 +240,8 @@ class Partitions:
                     await held.leaving.wait()
                     await dispatcher.drain()
                 if held.scope.cancelled_caught:
+                    if anyio.current_time() >= held.scope.deadline:
+                        self._trouble = "store away: it has not renewed a lease in time"
                     _log.warning("partition %d: stopped, for its lease has ended or is about to", number)
         except* LeaseLostError as lost:
             _log.warning("partition %d: stopped: %s", number, lost.exceptions[0])

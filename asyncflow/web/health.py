@@ -23,7 +23,7 @@ async def healthz(site: Site, call: Call) -> Response:
 
 
 async def readyz(site: Site, call: Call) -> Response:
-    """A dispatcher answers over the broker; if none does, which of the two is away."""
+    """A dispatcher answers over the broker, and has its store; if not, which of the three is away."""
     why = await _why_not(site)
     if why:
         return answer({"status": "unavailable", "message": why}, status=HTTPStatus.SERVICE_UNAVAILABLE)
@@ -39,6 +39,8 @@ async def metrics(site: Site, call: Call) -> Response:
 
 
 async def _why_not(site: Site) -> str:
+    if trouble := site.trouble():
+        return trouble
     try:
         await site.client.ask(Ping(), timeout=_PATIENCE)
     except AsyncflowError as exc:

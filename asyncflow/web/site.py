@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 import anyio
@@ -59,6 +59,8 @@ class Site:
     closing: anyio.Event = field(default_factory=anyio.Event)
     meters: Meters = field(default_factory=Meters)
     pace: Pace = field(default_factory=Pace)
+    trouble: Callable[[], str] = lambda: ""
+    """Why the dispatcher of this process can decide nothing just now; empty where all is well."""
     gallery: Gallery = field(init=False)
 
     def __post_init__(self) -> None:

@@ -70,7 +70,7 @@ def on_all_processors(play: Callable[[_Case], _Found], cases: Sequence[_Case], c
         for first in in_time(range(FIRST, len(cases), _AT_ONCE)):
             found += pool.map(play, cases[first : first + _AT_ONCE], chunksize=chunk)
             if LONG:
-                print(f"{FIRST + len(found)} of {len(cases)}", file=sys.stderr, flush=True)  # noqa: T201  (how far it is)
+                print(f"{FIRST + len(found)} of {len(cases)}", file=sys.__stderr__, flush=True)
     return found
 
 

@@ -18,6 +18,7 @@ from asyncflow.config import load_mapping
 from asyncflow.errors import ConnectionFailedError, NoDispatcherError
 from asyncflow.model.flow import Configuration
 from asyncflow.predicates import BUILT_INS
+from tests.faults.seeds import LONG
 from tests.faults.workers import Execution
 from tests.servers import ROOT, CeleryWorker
 
@@ -42,6 +43,9 @@ def document() -> dict[str, Any]:
     tasks = [*map(_task, names), _task("Bad", "fail")]
     return {"tasks": tasks, "flows": ["main", "sub"], "flow-definitions": [main, sub]}
 
+
+_PATIENCE = 1800 if LONG else 120
+"""Seconds: with every kill more waits for the next life."""
 
 NODES = 9
 TASKS = 8
@@ -135,7 +139,7 @@ def _execution(id: Any, name: str) -> Execution:
 
 async def start_insisting(client: Client, run_id: str) -> None:
     """As long as it takes: the same run id again is the same run."""
-    with anyio.fail_after(120):
+    with anyio.fail_after(_PATIENCE):
         while True:
             try:
                 await client.start("main", run_id=run_id)

@@ -6,13 +6,14 @@ Short form: 10 kills during 300 runs. ASYNCFLOW_FAULTS=long: 300 kills during 10
 from __future__ import annotations
 
 import random
+from collections.abc import Callable
 from contextlib import ExitStack
 from pathlib import Path
 
 import anyio
 import pytest
 
-from asyncflow.client import Client, connect
+from asyncflow.client import connect
 from tests.faults import invariants
 from tests.faults.evidence import evidence, is_settled, starts_of
 from tests.faults.seeds import LONG, SEED, sized, tell
@@ -26,19 +27,10 @@ LONGEST_LIFE = 1.0
 pytestmark = pytest.mark.timeout(0 if LONG else 180)
 
 
-async def _start_all(client: Client, accepted: set[str], draw: random.Random) -> None:
-    async def start(number: int) -> None:
-        await anyio.sleep(draw.random() * KILLS * LONGEST_LIFE)
-        await start_insisting(client, f"run-{number}")
-        accepted.add(f"run-{number}")
-
-    async with anyio.create_task_group() as group:
-        for number in range(RUNS):
-            group.start_soon(start, number)
-
-
-async def _kill_again_and_again(daemon: Daemon, draw: random.Random) -> None:
-    for _ in range(KILLS):
+async def _kill_again_and_again(daemon: Daemon, draw: random.Random, start_some: Callable[[int], None]) -> None:
+    """Runs are started throughout: in each life, and while nobody lives."""
+    for life in range(KILLS):
+        start_some(life)
         daemon.start()
         if draw.random() < 0.8:
             await until(lambda: daemon.serves, "the dispatcher to serve", 30)
@@ -56,8 +48,17 @@ async def test_a_dispatcher_that_is_killed_at_random_times_loses_and_doubles_not
         stack.enter_context(daemon.worker())
         stack.push(daemon)  # none is left behind
         async with connect(vhost, timeout=5) as client, anyio.create_task_group() as group:
-            group.start_soon(_start_all, client, accepted, draw)
-            await _kill_again_and_again(daemon, draw)
+
+            async def start(run_id: str) -> None:
+                await anyio.sleep(draw.random() * LONGEST_LIFE)
+                await start_insisting(client, run_id)
+                accepted.add(run_id)
+
+            def start_some(life: int) -> None:
+                for number in range(life, RUNS, KILLS):
+                    group.start_soon(start, f"run-{number}")
+
+            await _kill_again_and_again(daemon, draw, start_some)
             before = len(daemon.executions())
             daemon.start()
         took = await until(lambda: is_settled(daemon.database, RUNS), "all runs to end", 600 if LONG else 60)

@@ -9,18 +9,16 @@ from collections.abc import Iterator
 from datetime import datetime
 from pathlib import Path
 from typing import Any
-from uuid import uuid4
 
 import anyio
 import orjson
 import pytest
 
-from asyncflow.adapters.postgresql import PostgresStore, upgrade
+from asyncflow.adapters.postgresql import PostgresStore
 from asyncflow.model.run_filter import RunFilter
 from asyncflow.ports import RunHeader
-from tests.faults.test_takeover import APP, PARTITIONS, Fleet, Site
-from tests.servers import ROOT, CeleryWorker, RabbitServer, private_folder
-from tests.storage_servers import PostgresServer, open_folder
+from tests.faults.fleet import APP, PARTITIONS, Fleet, open_fleet, open_site
+from tests.servers import RabbitServer
 
 pytestmark = pytest.mark.timeout(100)
 
@@ -39,17 +37,9 @@ def written(ledger: Path) -> dict[str, Any]:
 
 @pytest.fixture
 def fleet(rabbit: RabbitServer) -> Iterator[Fleet]:
-    broker = rabbit.add_vhost(f"schedules_{uuid4().hex}")
-    with open_folder() as of_store, private_folder() as folder, PostgresServer(of_store) as postgresql:
-        anyio.run(upgrade, postgresql.url())
-        environ = {"ASYNCFLOW_TEST_BACKEND": "rpc://", "PYTHONPATH": str(ROOT)}
-        with CeleryWorker(folder, APP, broker=broker, environ=environ, concurrency=2):
-            made = Fleet(Site(folder, broker, postgresql.url()))
-            (folder / "flow.yaml").write_bytes(orjson.dumps(written(made.site.ledger)))
-            try:
-                yield made
-            finally:
-                made.stop()
+    with open_site(rabbit) as site, open_fleet(site) as made:
+        (site.folder / "flow.yaml").write_bytes(orjson.dumps(written(site.ledger)))
+        yield made
 
 
 def has_schedule(log: str) -> bool:

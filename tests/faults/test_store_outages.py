@@ -86,7 +86,7 @@ async def _outlive(outage: Callable[[], Any], database: Path, seconds: float) ->
     broker = MemoryBroker({"celery": worker(ledger)})
     configuration = loaded(document())
     accepted: set[str] = set()
-    async with SqliteStore(database) as store, dispatching(configuration, broker, store) as (client, _):
+    async with SqliteStore(database) as store, dispatching(configuration, broker, store) as (client, dispatcher):
 
         async def start(number: int) -> None:
             run = await client.start("main", run_id=f"run-{number}")
@@ -100,7 +100,7 @@ async def _outlive(outage: Callable[[], Any], database: Path, seconds: float) ->
                 for number in range(RUNS, 2 * RUNS):
                     group.start_soon(start, number)
                 await anyio.sleep(seconds)  # how long the outage is
-                during, sent = set(accepted), len(ledger)
+                during, sent, told = set(accepted), len(ledger), dispatcher.trouble
             passed = anyio.current_time()
         await until(lambda: is_settled(database, 2 * RUNS), "all runs to end", 30)
         took = anyio.current_time() - passed
@@ -108,6 +108,8 @@ async def _outlive(outage: Callable[[], Any], database: Path, seconds: float) ->
     assert world.findings == []
     assert invariants.violations(world) == []
     assert len(during) < 2 * RUNS, "the outage was not noticed"
+    assert told.startswith("store away: "), told
+    assert dispatcher.trouble == ""
     return f"{len(during)} of {2 * RUNS} runs accepted and {sent} tasks sent until its end", took
 
 

@@ -15,9 +15,9 @@ import pytest
 from asyncflow.adapters.postgresql import Limits, PostgresStore, upgrade
 from asyncflow.errors import FencedError, StoreError
 from asyncflow.ports import Batch
+from tests.proxies import Proxy
 from tests.servers import ServerError
 from tests.storage_servers import PostgresServer, open_folder
-from tests.stores.proxies import Proxy
 from tests.stores.samples import advance, attempt, step
 
 ROOT = Path(__file__).parents[2]
