@@ -373,3 +373,37 @@ def test_a_timeout_that_strikes_after_the_release_changes_nothing() -> None:
     done = e.TimerDue(at=3.0, run_id=RUN, kind=e.TimerKind.NODE_DONE, id=id)
     assert decided.take(done) == (f.NodeSucceeded(id=id), f.RunSucceeded())
     assert decided.take(done) == ()
+
+
+# --- Retries of runs that are over ------------------------------------------------------------------------------------
+
+
+def test_in_a_retry_the_payload_of_a_signal_stands_and_nobody_has_to_approve_twice() -> None:
+    sim, run = approval(edge("W -> A", node_args={"who": "results.W.by"}), failures=[])
+    sim.signal(run, "go", {"by": "Ada"})
+    sim.fail("A")
+    again = sim.retry(run)
+    assert names(again) == ["A"]
+    assert again.pending[0].node_args == {"who": "Ada"}
+
+
+def test_in_a_retry_a_wait_that_had_given_up_waits_anew_in_its_whole_time() -> None:
+    sim, run = approval(edge("W -> A"), failures=[])
+    sim.advance(DAY)
+    assert run.status is Status.FAILED
+    again = sim.retry(run)
+    assert [(node.name, node.until) for node in again.pending] == [("W", 2 * DAY)]
+    sim.signal(again, "go", {"by": "Ada"})
+    assert names(again) == ["A"]
+
+
+def test_a_retry_from_a_wait_asks_again_and_one_from_a_delay_waits_again() -> None:
+    sim, run = approval(edge("W -> D"), edge("D -> A"), failures=[])
+    sim.signal(run, "go", {"by": "Ada"})
+    sim.advance(600)
+    sim.succeed("A")
+    assert run.status is Status.SUCCEEDED
+    asked, delayed = sim.retry(run, "W"), sim.retry(run, "D")
+    assert (names(asked), names(delayed)) == (["W"], ["D"])
+    sim.advance(600)
+    assert (names(asked), names(delayed)) == (["W"], ["A"])
