@@ -3,8 +3,8 @@
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
 VENV := .venv
 BIN := $(VENV)/bin
-# Of the tests. Each has servers of its own.
-PROCESSES ?= 2
+# Of the tests, for two processors: many of them wait for servers. Each has servers of its own.
+PROCESSES ?= 3
 PIP := $(BIN)/python -m pip --quiet --disable-pip-version-check
 
 default: help
@@ -41,7 +41,7 @@ demo: install  ## run a real flow: no broker, no server, nothing to set up
 
 test: system dev  ## run every test, those with a real broker and real workers too
 	@$(BIN)/python tests/old_celery.py
-	$(BIN)/python -m pytest --numprocesses $(PROCESSES) --dist loadfile
+	$(BIN)/python -m pytest --numprocesses $(PROCESSES) --dist loadfile --no-loadscope-reorder
 
 check: style types imports test  ## style, types, imports and every test
 

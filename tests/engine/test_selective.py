@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import time
 from collections.abc import Iterable, Mapping
 from functools import cache
 from pathlib import Path
@@ -241,15 +240,13 @@ def test_a_task_named_twice_is_requested_once() -> None:
 # --- Size -------------------------------------------------------------------------------------------------------------
 
 
-def test_three_hundred_layers_of_diamonds_take_milliseconds() -> None:
+def test_three_hundred_layers_of_diamonds_end() -> None:
+    """They have 2**300 paths."""
     arrows: list[Arrow] = [("", "L0 R0")]
     for layer in range(300):
         arrows += [(f"{side}{layer}", f"L{layer + 1} R{layer + 1}") for side in "LR"]
     flows = flows_of(main=[*arrows, ("L300 R300", "End")])
-    begun = time.perf_counter()
-    made = chosen(flows, "End")
-    assert time.perf_counter() - begun < 0.1
-    assert len(made["main"]) == 602
+    assert len(chosen(flows, "End")["main"]) == 602
 
 
 # --- Against a naive reference ----------------------------------------------------------------------------------------
