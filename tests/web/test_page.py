@@ -8,6 +8,7 @@ from pathlib import Path
 import httpx
 import pytest
 
+from asyncflow.fleet import QueueState
 from asyncflow.web.tokens import Scope
 from tests.web.restaurant import MENU, SCRIPT, Restaurant, open_restaurant, tokens_in
 from tests.web.test_runs import start
@@ -47,12 +48,16 @@ async def test_a_run_is_started_from_its_form_and_turns_green_live(
 async def test_a_failure_is_followed_from_the_list_to_its_exception(
     reader: Reader, restaurant: Restaurant, width: int, theme: str
 ) -> None:
+    restaurant.fleet.queues = {"slow": QueueState(messages=40, consumers=0)}
+    for lease in ("seat 0", "partition 0"):
+        await restaurant.store.acquire(lease, "somebody", 600)
     async with restaurant.asked() as asked:
         await _failed(asked)
         await start(asked)
     async with reader.visit(width, theme) as here:
         await here.open("#/")
         await here.expect("tr:has-text('fire')").to_be_visible()
+        await here.expect(".card-small:has-text('Queues')").to_contain_text("no worker has served it yet")
         await here.picture("runs")
         await here.page.click(".chip.failed")
         await here.expect("tbody tr").to_contain_text(SCRIPT)

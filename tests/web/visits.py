@@ -46,13 +46,15 @@ class Visit:
         return expect(self.page.locator(selector).first)
 
     async def picture(self, name: str) -> None:
-        """Keep how it looks; nothing may be wider than the window."""
+        """Keep how it looks; nothing may be wider than the window, or than its card."""
         PICTURES.mkdir(parents=True, exist_ok=True)
         size, theme = await self.page.evaluate(
             "[innerWidth, matchMedia('(prefers-color-scheme: dark)').matches ? 'dark' : 'light']"
         )
         await self.page.screenshot(path=PICTURES / f"{name}-{size}-{theme}.png", full_page=True)
         assert await self.page.evaluate("document.documentElement.scrollWidth <= innerWidth"), name
+        cut = "[...document.querySelectorAll('.card, .card-small')].filter((one) => one.scrollWidth > one.clientWidth)"
+        assert await self.page.evaluate(f"{cut}.map((one) => one.innerText)") == [], name
 
 
 @dataclass(frozen=True)

@@ -23,7 +23,7 @@ export async function runsView(main, _, signal, query) {
   const older = h("button", { type: "button", class: "older", hidden: true, onclick: () => set({ until: runs.at(-1).started_at }, true) }, "Older runs");
   const flow = h("select", { id: "flow", onchange: () => set({ flow: flow.value }) },
     h("option", { value: "" }, "every flow"));
-  const search = h("input", { id: "search", type: "search", placeholder: "id, flow, label or error", value: wanted.search, autocomplete: "off", oninput: typed });
+  const search = h("input", { id: "search", type: "search", placeholder: "Search", title: "id, flow, label or error", value: wanted.search, autocomplete: "off", oninput: typed });
   const span = h("select", { id: "period", "aria-label": "Period", onchange: () => { period = Number(span.value); address(false); look(); } },
     PERIODS.map(([seconds, name]) => h("option", { value: seconds, selected: seconds === period }, `last ${name}`)));
   const table = new RunTable({ label: (name, value) => set({ label: `${name}=${value}` }, true) });
