@@ -50,11 +50,6 @@ class Diagnosis:
         return all(check.state is not State.DOWN for check in self.checks)
 
 
-def counted(number: int, thing: str) -> str:
-    """1 worker, 2 workers."""
-    return f"{number} {thing}" if number == 1 else f"{number} {thing}s"
-
-
 _LEANS_ON: Mapping[str, tuple[str, tuple[str, ...]]] = {
     "N1": ("An accepted run is durable: no crash of a dispatcher loses it", ("store", "free disk")),
     "N2": ("State moves exactly once, whatever messages are repeated, late or out of order", ("store",)),

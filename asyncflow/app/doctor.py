@@ -11,7 +11,7 @@ import anyio
 from asyncflow.adapters.amqp_topology import Topology
 from asyncflow.adapters.amqp_workers import AmqpWorkers
 from asyncflow.app.configuration import load_configuration
-from asyncflow.app.diagnosis import Check, Diagnosis, State, counted, guarantees
+from asyncflow.app.diagnosis import Check, Diagnosis, State, guarantees
 from asyncflow.app.settings import Settings
 from asyncflow.app.stores import open_store, sqlite_path
 from asyncflow.app.symptoms import Told, of_queue, of_workers
@@ -19,6 +19,7 @@ from asyncflow.client import connect
 from asyncflow.errors import BrokerError, ConfigurationError, NoDispatcherError, StoreError, StoreInUseError
 from asyncflow.fleet import QueueState, WorkerReport
 from asyncflow.model.flow import Configuration
+from asyncflow.model.phrases import counted
 from asyncflow_celery.wire import CeleryCodec
 
 _SKEW = 5.0

@@ -6,10 +6,11 @@ import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 
-from asyncflow.app.diagnosis import Check, State, counted
+from asyncflow.app.diagnosis import Check, State
 from asyncflow.fleet import QueueState
 from asyncflow.model.flow import Configuration, TaskKind
 from asyncflow.model.names import Json
+from asyncflow.model.phrases import counted
 
 _CELERY = re.compile(r"celery:(\S+)")
 _FLOW_TASK = "asyncflow.FlowTask"

@@ -18,9 +18,9 @@ import click
 from asyncflow import config
 from asyncflow.cli.exits import Exit
 from asyncflow.cli.problems import coloured, tally
-from asyncflow.cli.words import counted
 from asyncflow.config.render import Format
 from asyncflow.errors import Problem, Severity
+from asyncflow.model.phrases import counted
 from asyncflow.predicates import BUILT_INS, SELINON_1_4
 
 

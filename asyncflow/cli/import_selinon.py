@@ -13,9 +13,9 @@ import click
 from asyncflow import config
 from asyncflow.app.selinon_project import SelinonProject, read_selinon_project
 from asyncflow.cli.exits import Exit
-from asyncflow.cli.words import counted
 from asyncflow.config.selinon import Difference, differences
 from asyncflow.errors import Problem, RequestError, Severity
+from asyncflow.model.phrases import counted
 from asyncflow.predicates import BUILT_INS, SELINON_1_4
 
 _EVERYWHERE = (

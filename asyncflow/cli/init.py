@@ -12,7 +12,7 @@ from asyncflow.cli.console import print_json
 from asyncflow.cli.exits import Exit
 from asyncflow.cli.group import say
 from asyncflow.cli.options import Output
-from asyncflow.cli.words import counted
+from asyncflow.model.phrases import counted
 
 
 def init(folder: Path, celery_app: str, force: bool, output: Output) -> int:

@@ -9,8 +9,8 @@ import click
 
 from asyncflow import config
 from asyncflow.cli.group import say
-from asyncflow.cli.words import counted
 from asyncflow.errors import ConfigurationError, Problem, Severity
+from asyncflow.model.phrases import counted
 
 _HEAD = re.compile(r"^(error|warning)(\[\w+\])(.*)$")
 _SIDE = re.compile(r"^( *\d* *\|| *-->| *:::| *=)(.*)$")

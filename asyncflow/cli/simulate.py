@@ -20,11 +20,12 @@ from asyncflow.cli.options import Dice, Output, Where
 from asyncflow.cli.summary import exit_of_run, summarize
 from asyncflow.cli.tally import ENDLESS, Tally, WayCount, ways_as_json
 from asyncflow.cli.tree import drawn, mark, rows_of
-from asyncflow.cli.words import counted, one_line
+from asyncflow.cli.words import one_line
 from asyncflow.errors import EndlessRunError
 from asyncflow.model.flow import Configuration
 from asyncflow.model.history import run_json
 from asyncflow.model.names import Json
+from asyncflow.model.phrases import counted
 from asyncflow.testing import SimulatedRun, Simulation
 
 

@@ -21,11 +21,11 @@ from asyncflow.cli.group import say
 from asyncflow.cli.logs import logs_on
 from asyncflow.cli.options import Output, Where
 from asyncflow.cli.views import refuse_what_is_not_there
-from asyncflow.cli.words import counted
 from asyncflow.dispatcher.reports import find_run
 from asyncflow.errors import Severity, StoreError
 from asyncflow.model.finding import Finding
 from asyncflow.model.names import Json, RunId
+from asyncflow.model.phrases import counted
 from asyncflow.model.run import Status
 from asyncflow.model.run_filter import RunFilter
 from asyncflow.ports import Store

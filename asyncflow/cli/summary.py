@@ -11,9 +11,10 @@ from rich.text import Text
 from asyncflow.cli.board import Board
 from asyncflow.cli.exits import Exit
 from asyncflow.cli.tree import is_cause, mark
-from asyncflow.cli.words import counted, duration, of_error, of_whereabouts, one_line, printable, short
+from asyncflow.cli.words import duration, of_error, of_whereabouts, one_line, printable, short
 from asyncflow.model.history import NodeView
 from asyncflow.model.names import Json
+from asyncflow.model.phrases import counted
 from asyncflow.model.run import NodeKind, Status
 
 MOST_CAUSES = 5

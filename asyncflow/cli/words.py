@@ -25,11 +25,6 @@ def moment(seconds: float) -> str:
     return datetime.fromtimestamp(seconds).astimezone().strftime("%Y-%m-%d %H:%M:%S")
 
 
-def counted(number: int, thing: str) -> str:
-    """1 error, 2 errors."""
-    return f"{number:,} {thing}" if number == 1 else f"{number:,} {thing}s"
-
-
 def one_line(text: str) -> str:
     """Text that anyone may have written: without line breaks, and without what would steer a terminal."""
     return printable(" ".join(text.split()))

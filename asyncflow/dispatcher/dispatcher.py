@@ -39,6 +39,7 @@ from asyncflow.model.events import AttemptFailed, Blame, TimerDue
 from asyncflow.model.flow import Configuration, Selective
 from asyncflow.model.names import FlowName, Json, TaskId
 from asyncflow.model.outline import outline_of
+from asyncflow.model.phrases import counted
 from asyncflow.model.requests import REQUEST_TYPE, Request, decode_reply, decode_request, encode_refusal
 from asyncflow.model.run import Selection, TaskError
 from asyncflow.model.spans import EmitSpansLater
@@ -132,7 +133,7 @@ class Dispatcher:
                 group.start_soon(self._watchdog.run)
             if self._around.backend is not None:
                 group.start_soon(self._around.backend.listen, self._in_flight, self._take_result)
-            _log.info("dispatching %d flows", len(self._around.configuration.flows))
+            _log.info("dispatching %s", counted(len(self._around.configuration.flows), "flow"))
             task_status.started()
 
     async def drain(self, seconds: float = DRAIN_SECONDS) -> None:

@@ -18,6 +18,7 @@ from enum import Enum
 
 from asyncflow.fleet import Workers
 from asyncflow.model.names import Json
+from asyncflow.model.phrases import counted
 
 _log = logging.getLogger("asyncflow.channels")
 
@@ -79,7 +80,8 @@ class Channels:
             return
         if all(is_rpc(one) for one in conf.by_worker.values()):
             self._spared = _sparable(told.by_worker.values())
-            _log.info("all %d workers reply over rpc: %d tasks need no callbacks", len(heard), len(self._spared))
+            answer, spared = counted(len(heard), "worker"), counted(len(self._spared), "task")
+            _log.info("all reply over rpc (%s): callbacks are spared for %s", answer, spared)
 
     async def _ask_for_events(self, workers: Workers, confs: Mapping[str, Json], queues: Collection[str]) -> None:
         """Of those that serve our queues; others' workers are left alone."""

@@ -158,7 +158,7 @@ async def test_values_arrive_when_messages_are_spared(
     }
     async with serving(flow, fleets["rpc"].url, store) as client:
         with anyio.fail_after(20):
-            while "need no callbacks" not in caplog.text:
+            while "callbacks are spared" not in caplog.text:
                 await anyio.sleep(0.05)
         outcome = await outcome_of(client)
     assert [outcome.results(name) for name in tasks] == [[3], ["kept anyway"], [2], [7]]
