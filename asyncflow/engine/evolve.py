@@ -91,6 +91,7 @@ def _node_started(run: Run, fact: f.NodeStarted, at: float) -> Run:
         fallback=fact.fallback,
         event=fact.event,
         until=fact.until,
+        kept=fact.kept,
     )
     is_sent = fact.kind is NodeKind.TASK or fact.kind is NodeKind.FLOW
     return _with(

@@ -32,7 +32,7 @@ class Origin:
     own_args: bool = False
     selection: Selection | None = None
     kept: Mapping[str, Json] | None = None
-    """Of a sub-flow in a retry: what stands for nodes inside it. A paused run forgets it: what it holds runs fully."""
+    """Of a sub-flow in a retry: what stands for nodes inside it."""
     item: Json = None
     """What the edge's foreach yielded for it."""
 
@@ -59,6 +59,7 @@ def start_node(step: Step, name: NodeName, origin: Origin) -> None:
             event=node.event if isinstance(node, Wait) else None,
             until=_end_of(step, node, origin),
             queue=queue_of(step, node),
+            kept=origin.kept if step.run.status is Status.PAUSED else None,
         )
     )
     match node:
@@ -131,6 +132,7 @@ def release_held(step: Step, held: Iterable[TaskId], selection_of: Callable[[Act
             node_args=active.node_args,
             own_args=active.own_args,
             selection=selection_of(active),
+            kept=active.kept,
         )
         _start_child_run(step, id, active.name, origin, None)
 

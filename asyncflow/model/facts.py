@@ -67,6 +67,8 @@ class NodeStarted:
     """When a wait node gives up, or a delay is over."""
     queue: str | None = None
     """Where workers take the first attempt from, as far as that is known."""
+    kept: Mapping[str, Json] | None = None
+    """Of a sub-flow that a paused retry holds: what stands for nodes inside it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

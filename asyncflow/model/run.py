@@ -114,6 +114,8 @@ class Active:
     """When a wait node gives up, or a delay is over."""
     released: bool = False
     """A signal has reached the wait node, and it is about to succeed."""
+    kept: Mapping[str, Json] | None = None
+    """Of a sub-flow that is held: what stands for nodes inside it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -12,7 +12,7 @@ from asyncflow.model import jsontext
 from asyncflow.model.names import RunId
 from asyncflow.model.run import Active, Ids, NodeKind, ParentNode, Run, Selection, Signal, Status, TaskError
 
-_FORM = 1
+_FORM = 2
 """To be raised when `evolve` or `Run` change such that the same facts give another run."""
 
 _EVERY = 200

@@ -261,3 +261,21 @@ def inside_of_kept(run: SimulatedRun, identities: Identities) -> tuple[Counter[s
             ran += identities.learn(child, identities.of[fact.id])
             handled |= {identities.of[each.id] for each in child.facts if isinstance(each, f.NodeFailed)}
     return ran, handled
+
+
+def test_a_paused_retry_keeps_what_its_held_sub_flows_had_done() -> None:
+    flows = {
+        "main": ["-> sub"],
+        "sub": {"edges": [edge("-> inner")], "throttling": {"seconds": 60}},
+        "inner": ["-> X", "X -> Y"],
+    }
+    sim = simulated(flows)
+    run = sim.start("main")
+    sim.succeed("X")
+    sim.fail("Y")
+    again = sim.retry(run)
+    sim.pause(again)
+    sim.advance(60)
+    assert names(again) == []
+    sim.resume(again)
+    assert (names(again), reused(again)) == (["Y"], ["X"])
