@@ -9,11 +9,13 @@ from pathlib import Path
 
 import click
 
+from asyncflow.app.configuration import load_configuration
 from asyncflow.app.settings import VARIABLES, Settings, Variable
 from asyncflow.cli.console import print_json
 from asyncflow.cli.environment import settings_of
 from asyncflow.cli.exits import Exit
 from asyncflow.cli.options import Output, Where
+from asyncflow.errors import ConfigurationError
 from asyncflow.model.names import Json
 
 _PASSWORD = re.compile(r"(?<=://)([^:/@\s]*):[^/@\s]*@")
@@ -29,6 +31,9 @@ def show(sources: bool, where: Where, output: Output) -> int:
         for one in VARIABLES
         if one.setting
     ]
+    if settings.config and not settings.celery_app:
+        written = _written_app(settings)
+        told = [(one, *written) if one.setting == "celery_app" else (one, value, source) for one, value, source in told]
     if output.json:
         settings_told = {one.setting: {"value": value, "source": source} for one, value, source in told}
         print_json({"settings": settings_told})
@@ -47,6 +52,15 @@ def source_of(one: Variable, settings: Settings, typed: Mapping[str, bool], envi
     if environ.get(one.name):
         return f"environment {one.name}"
     return "working directory" if one.setting == "config" and settings.config else "default"
+
+
+def _written_app(settings: Settings) -> tuple[str, str]:
+    """The Celery app that the configuration names, and that it does."""
+    try:
+        app = load_configuration(settings).configuration.celery_app
+    except ConfigurationError:
+        return "", "unknown: the configuration has problems, which `asyncflow check` tells"
+    return (app, "configuration, `celery_app` under `global`") if app else ("", "default")
 
 
 def masked(value: object) -> Json:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -44,3 +45,16 @@ def test_each_setting_says_where_it_comes_from(monkeypatch: pytest.MonkeyPatch, 
     lines = CliRunner().invoke(asyncflow, [*arguments, "--sources"], env=environ).stdout
     assert "sqlite:///typed.db  (flag)" in lines
     assert "s3cret" not in lines
+
+
+def test_the_celery_app_of_the_configuration_is_told(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.chdir(tmp_path)
+    written = tmp_path / "flows.yaml"
+    flow = "tasks: [{name: A, celery_task: a}]\nflow-definitions: [{name: f, edges: [{from: [], to: A}]}]\n"
+    written.write_text(f"global: {{celery_app: 'proj:app'}}\n{flow}")
+    show = ["config", "show", "--sources", "-c", str(written)]
+    assert "proj:app  (configuration, `celery_app` under `global`)" in CliRunner().invoke(asyncflow, show).stdout
+    named = CliRunner().invoke(asyncflow, show, env={"ASYNCFLOW_CELERY_APP": "other:app"}).stdout
+    assert "other:app  (environment ASYNCFLOW_CELERY_APP)" in named
+    written.write_text("flows: [none]\n")
+    assert "`asyncflow check` tells" in CliRunner().invoke(asyncflow, show).stdout
