@@ -265,7 +265,8 @@ def _cause(world: World, run_id: RunId, run: Run | None, entry: Entry) -> e.Even
         case f.NodeSucceeded(id=id) if run is not None and id in run.active and run.active[id].kind is NodeKind.TASK:
             return e.AttemptSucceeded(at=at, run_id=run_id, id=id)
         case f.NodeSucceeded(id=id) if run is not None and id in run.active and run.active[id].kind in _WAITS:
-            return e.TimerDue(at=at, run_id=run_id, kind=e.TimerKind.NODE_DONE, id=id)
+            # A run that is stopped counts what a signal has released as succeeded.
+            return _stop(run_id, facts, at) or e.TimerDue(at=at, run_id=run_id, kind=e.TimerKind.NODE_DONE, id=id)
         case f.NodeFailed(id=id) if run is not None and id in run.active and run.active[id].kind is NodeKind.WAIT:
             return e.TimerDue(at=at, run_id=run_id, kind=e.TimerKind.NODE_TIMEOUT, id=id)
         case (f.SignalKept() | f.SignalPassed() | f.NodeReleased()) as fact:
