@@ -3,8 +3,8 @@
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
 VENV := .venv
 BIN := $(VENV)/bin
-# Of the tests, for two processors: many of them wait for servers. Each has servers of its own.
-PROCESSES ?= 3
+# Of the tests. Each has servers of its own; more than processors keep each other waiting.
+PROCESSES ?= 2
 PIP := $(BIN)/python -m pip --quiet --disable-pip-version-check
 
 default: help

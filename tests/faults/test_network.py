@@ -20,7 +20,7 @@ OUTAGE = 6.0
 """Seconds; longer than a lease holds."""
 CAUGHT_UP = 20.0
 """Seconds after an outage until every partition is served, on a machine that does other work too."""
-LATENCY = 0.05
+LATENCY = 0.02
 """Seconds in each direction."""
 
 pytestmark = pytest.mark.timeout(150)

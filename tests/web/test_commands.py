@@ -71,6 +71,7 @@ def test_serve_answers_http_over_its_broker(project: Project, rabbit: RabbitServ
         assert child.wait(timeout=20) == 0
 
 
+@pytest.mark.timeout(180)  # a broker of its own, started twice
 def test_serve_says_that_its_broker_is_away(project: Project) -> None:
     with private_folder() as folder, RabbitServer(folder) as rabbit:
         project.environ["ASYNCFLOW_BROKER_URL"] = rabbit.url()
