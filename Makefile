@@ -3,7 +3,8 @@
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
 VENV := .venv
 BIN := $(VENV)/bin
-# Of the tests. Each has servers of its own; more than processors keep each other waiting.
+# Of the tests. Each has servers of its own; more than processors keep each other waiting. Files are taken in their order,
+# for those with few tests, which would be the last, are the long ones.
 PROCESSES ?= 2
 PIP := $(BIN)/python -m pip --quiet --disable-pip-version-check
 

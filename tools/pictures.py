@@ -1,6 +1,7 @@
 """Pictures of the page for README: docs/page-light.png and docs/page-dark.png.
 
-`python tools/pictures.py` serves the demonstration with `asyncflow dev`, lets a run end, and looks at what failed in it, in Chromium.
+`python tools/pictures.py` serves the demonstration with `asyncflow dev`, lets a run end, and looks at what failed in it, in
+Chromium.
 """
 
 from __future__ import annotations

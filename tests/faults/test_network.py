@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
-from pathlib import Path
 
 import anyio
 import httpx
 import pytest
 
+from benchmarks.parts import cpu_seconds
 from tests.faults.fleet import PARTITIONS, Fleet, Site, in_every_partition, load, open_fleet, open_site, progress
 from tests.proxies import Proxy
 from tests.servers import RabbitServer, free_port
@@ -48,8 +47,7 @@ class Far:
     @property
     def cpu(self) -> float:
         """Seconds of a processor that it has taken so far."""
-        fields = Path(f"/proc/{self._process.pid}/stat").read_text().rpartition(")")[2].split()
-        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+        return cpu_seconds(self._process.pid)
 
     async def ready(self) -> tuple[int, str]:
         async with httpx.AsyncClient() as asked:
