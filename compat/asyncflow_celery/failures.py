@@ -17,6 +17,8 @@ from asyncflow_celery.completions import blame_of, module_of
 
 _REPR = re.compile(r"(?P<type>\w+)\((?P<rest>.*)\)", re.DOTALL)
 _RAISED = re.compile(r"(?P<module>(?:\w+\.)*)(?P<type>\w+)(?:: (?P<message>.*))?")
+_WRAPPED = "ExceptionWithTraceback()"
+"""The repr of billiard's wrapper, which Celery 5.7 sends for a hard time limit: it says nothing of what it wraps."""
 
 
 def completion_of(event: Mapping[str, Json]) -> Completion | None:
@@ -41,6 +43,7 @@ def completion_of(event: Mapping[str, Json]) -> Completion | None:
 def error_of(exception: Json, traceback: Json) -> TaskError:
     """An exception from its repr and its traceback; of the two, what is there."""
     told = _readable(exception)
+    told = "" if told == _WRAPPED else told
     trace = _readable(traceback)
     found = _REPR.fullmatch(told)
     wanted = None if found is None else found["type"]

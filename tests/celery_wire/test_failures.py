@@ -28,6 +28,13 @@ STACK = 'Traceback (most recent call last):\n  File "/x/trace.py", line 1, in tr
         ("<odd>", STACK + "t.Odd: <odd>\n", ("t", "Odd", "<odd>")),
         ("NotRegistered('t.x')", None, ("celery.exceptions", "NotRegistered", "t.x")),
         ("Own('x')", None, ("", "Own", "x")),
+        # Celery 5.7 sends this for a hard time limit, and the reason in the traceback alone.
+        (
+            "ExceptionWithTraceback()",
+            STACK + "billiard.exceptions.TimeLimitExceeded: TimeLimitExceeded(1,)\n",
+            ("billiard.exceptions", "TimeLimitExceeded", "TimeLimitExceeded(1,)"),
+        ),
+        ("ExceptionWithTraceback()", None, ("", "Exception", "")),
         ("<odd>", None, ("", "Exception", "<odd>")),
         (None, ["?"], ("", "Exception", "")),
     ],
@@ -40,7 +47,7 @@ def test_an_exception_is_read_from_its_repr_and_its_traceback(exception: Json, t
     assert (found.id, found.progress, found.worker, found.conclusive) == ("a", Progress.FAILED, "w", True)
     assert found.error is not None
     assert (found.error.module, found.error.type, found.error.message) == told
-    infrastructure = found.error.type == "NotRegistered"
+    infrastructure = found.error.type in {"NotRegistered", "TimeLimitExceeded"}
     assert found.blame is (Blame.INFRASTRUCTURE if infrastructure else Blame.TASK)
 
 
