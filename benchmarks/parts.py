@@ -49,7 +49,7 @@ class Bench:
         return self.stack.enter_context(RedisServer(self.new_folder("redis")))
 
     def vhost(self) -> str:
-        return self.rabbit.add_vhost(f"bench-{next(self._numbers)}")
+        return self.rabbit.add_vhost()
 
     def new_folder(self, name: str) -> Path:
         folder = self.folder / f"{name}-{next(self._numbers)}"

@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import os
 import pwd
+import secrets
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Self
+
+import psycopg
 
 from tests.servers import ROOT, Server, ServerError, free_port, is_listening
 
@@ -49,6 +53,21 @@ class PostgresServer(Server):
         self._spawn([*self._prefix, _postgres("postgres"), "-D", str(self._cluster), *options], _environ())
         self._wait_ready(lambda: is_listening(self.port) and self._answers())
         return self
+
+    def add_database(self) -> str:
+        """The URL of a new database."""
+        name = f"test_{secrets.token_hex(8)}"
+        with psycopg.connect(self.url(), autocommit=True) as connection:
+            connection.execute(f"CREATE DATABASE {name}")
+        return self.url(name)
+
+    def kill(self) -> None:
+        """SIGKILL to it and its backends: each is a session of its own, and would answer until it notices."""
+        backends = _children(self.pid)
+        super().kill()
+        for backend in backends:
+            with suppress(ProcessLookupError):
+                os.kill(backend, signal.SIGKILL)
 
     def _answers(self) -> bool:
         command = [_postgres("pg_isready"), "-q", "-h", "127.0.0.1", "-p", str(self.port)]
@@ -106,6 +125,16 @@ def open_folder() -> Iterator[Path]:
     """A folder that another user may be given, unlike those of pytest."""
     with tempfile.TemporaryDirectory(prefix="asyncflow-", ignore_cleanup_errors=True) as folder:
         yield Path(folder)
+
+
+def _children(pid: int) -> list[int]:
+    found = []
+    for stat in Path("/proc").glob("[0-9]*/stat"):
+        with suppress(OSError):  # it has ended
+            parent = stat.read_text().rpartition(") ")[2].split()[1]
+            if int(parent) == pid:
+                found.append(int(stat.parent.name))
+    return found
 
 
 def _postgres(program: str) -> str:

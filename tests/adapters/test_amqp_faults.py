@@ -10,7 +10,6 @@ from asyncflow.adapters import amqp_publisher
 from asyncflow.adapters.amqp import AmqpBroker
 from asyncflow.ports import Message, Published
 from tests.adapters.brokers import close_connections
-from tests.servers import RabbitServer, private_folder
 
 
 @dataclass
@@ -73,51 +72,50 @@ async def test_closed_connections_are_made_again_and_no_confirmed_message_is_mis
     assert not traffic.published[Published.REFUSED]
 
 
-async def test_a_broker_that_stops_and_starts_loses_no_confirmed_message(vhost, rabbit):
+async def test_a_broker_that_stops_and_starts_loses_no_confirmed_message(breakable_rabbit):
     def stop_and_start() -> None:
-        rabbit.stop_app()
-        rabbit.start_app()
+        breakable_rabbit.stop_app()
+        breakable_rabbit.start_app()
 
-    async with AmqpBroker(vhost) as broker:
+    async with AmqpBroker(breakable_rabbit.add_vhost()) as broker:
         await survive(broker, 40, stop_and_start)
 
 
-async def test_a_killed_broker_is_a_clear_outcome_for_every_message_and_comes_back():
-    with private_folder() as folder, RabbitServer(folder) as server:
-        async with AmqpBroker(server.url(), heartbeat=5) as broker:
-            message = Message(routing_key=broker.reply_queue, body=b"before")
-            assert await broker.publish([message]) == [Published.CONFIRMED]
-            [taken] = await broker.receive(1)
-            server.wait_durable(broker.reply_queue)
-            server.kill()
-            async with asyncio.timeout(10):
-                while broker.connected:
-                    await asyncio.sleep(0.01)
-                outcomes = await broker.publish([message] * 300)
-                await broker.ack([taken])
-            assert set(outcomes) == {Published.UNKNOWN}
-            await asyncio.to_thread(server.start)
-            async with asyncio.timeout(20):
-                await broker.wait_connected()
-                [again] = await broker.receive(1)
-            assert (again.body, again.redelivered) == (b"before", True)
+async def test_a_killed_broker_is_a_clear_outcome_for_every_message_and_comes_back(breakable_rabbit):
+    url = breakable_rabbit.add_vhost()
+    async with AmqpBroker(url, heartbeat=5) as broker:
+        message = Message(routing_key=broker.reply_queue, body=b"before")
+        assert await broker.publish([message]) == [Published.CONFIRMED]
+        [taken] = await broker.receive(1)
+        breakable_rabbit.wait_durable(url, broker.reply_queue)
+        breakable_rabbit.kill()
+        async with asyncio.timeout(10):
+            while broker.connected:
+                await asyncio.sleep(0.01)
+            outcomes = await broker.publish([message] * 300)
+            await broker.ack([taken])
+        assert set(outcomes) == {Published.UNKNOWN}
+        await asyncio.to_thread(breakable_rabbit.start)
+        async with asyncio.timeout(20):
+            await broker.wait_connected()
+            [again] = await broker.receive(1)
+        assert (again.body, again.redelivered) == (b"before", True)
 
 
-async def test_a_broker_that_is_short_of_memory_is_told_and_waited_for(monkeypatch, caplog):
+async def test_a_broker_that_is_short_of_memory_is_told_and_waited_for(breakable_rabbit, monkeypatch, caplog):
     monkeypatch.setattr(amqp_publisher, "_SLOW", 0.3)
-    with private_folder() as folder, RabbitServer(folder) as server:
-        async with AmqpBroker(server.url()) as broker, asyncio.TaskGroup() as group:
-            message = Message(routing_key=broker.reply_queue, body=b"x")
-            server.evaluate("vm_memory_monitor:set_vm_memory_high_watermark(0.000001).")
-            publishing = group.create_task(broker.publish([message]))
-            async with asyncio.timeout(20):
-                while "has not confirmed 1 messages" not in caplog.text:
-                    await asyncio.sleep(0.05)
-            assert broker.connected
-            await asyncio.to_thread(
-                server.evaluate, 'vm_memory_monitor:set_vm_memory_high_watermark({absolute, "1GB"}).'
-            )
-            assert await publishing == [Published.CONFIRMED]
+    async with AmqpBroker(breakable_rabbit.add_vhost()) as broker, asyncio.TaskGroup() as group:
+        message = Message(routing_key=broker.reply_queue, body=b"x")
+        breakable_rabbit.evaluate("vm_memory_monitor:set_vm_memory_high_watermark(0.000001).")
+        publishing = group.create_task(broker.publish([message]))
+        async with asyncio.timeout(20):
+            while "has not confirmed 1 messages" not in caplog.text:
+                await asyncio.sleep(0.05)
+        assert broker.connected
+        await asyncio.to_thread(
+            breakable_rabbit.evaluate, 'vm_memory_monitor:set_vm_memory_high_watermark({absolute, "1GB"}).'
+        )
+        assert await publishing == [Published.CONFIRMED]
 
 
 async def test_deleting_our_queue_makes_it_anew(vhost, rabbit):

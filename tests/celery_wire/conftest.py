@@ -4,7 +4,6 @@ from collections.abc import Iterator, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
-from uuid import uuid4
 
 import pytest
 
@@ -36,7 +35,7 @@ def workers(rabbit: RabbitServer, redis_server: RedisServer) -> Iterator[Mapping
         folder = stack.enter_context(private_folder())
         served = {}
         for kind, options in kinds.items():
-            url = rabbit.add_vhost(f"worker-{uuid4().hex}")
+            url = rabbit.add_vhost()
             worker = CeleryWorker(folder, "plain_tasks", broker=url, path=[HERE], **options)
             stack.callback(worker.kill)  # an orderly end takes seconds
             served[kind] = Served(url, worker.launch())

@@ -41,7 +41,7 @@ def write_configuration(folder: Path) -> Path:
 def worker(rabbit, tmp_path_factory):
     folder = tmp_path_factory.mktemp("flow-tasks")
     environ = {"ASYNCFLOW_CONFIG": str(write_configuration(folder))}
-    url = rabbit.add_vhost(f"flow-tasks-{uuid4().hex}")
+    url = rabbit.add_vhost()
     worker = CeleryWorker(folder, "flow_tasks", broker=url, path=[HERE], environ=environ)
     worker.url = url
     yield worker.start()
@@ -153,7 +153,7 @@ async def test_a_worker_without_a_good_configuration_lives_says_so_once_and_fail
     if configuration is not None:
         (tmp_path / "flows.yaml").write_text(configuration)
         environ["ASYNCFLOW_CONFIG"] = str(tmp_path / "flows.yaml")
-    url = rabbit.add_vhost(f"flow-tasks-{uuid4().hex}")
+    url = rabbit.add_vhost()
     worker = CeleryWorker(tmp_path, "flow_tasks", broker=url, path=[HERE], environ=environ)
     try:
         worker.start()
@@ -171,7 +171,7 @@ async def test_a_worker_without_a_good_configuration_lives_says_so_once_and_fail
 @pytest.mark.parametrize("backend", ["rpc://", "disabled://"])
 async def test_of_a_tight_loop_little_is_told_and_the_last_word_always(rabbit, tmp_path, backend):
     environ = {"ASYNCFLOW_CONFIG": str(write_configuration(tmp_path))}
-    url, go = rabbit.add_vhost(f"flow-tasks-{uuid4().hex}"), tmp_path / "go"
+    url, go = rabbit.add_vhost(), tmp_path / "go"
     worker = CeleryWorker(tmp_path, "flow_tasks", broker=url, backend=backend, path=[HERE], environ=environ)
     command = flow_task("Count", node_args={"to": 200_000, "go": str(go)})
     try:
@@ -193,7 +193,7 @@ async def test_of_a_tight_loop_little_is_told_and_the_last_word_always(rabbit, t
 @pytest.mark.parametrize("pool", ["threads", "solo"])
 async def test_flow_tasks_run_in_other_pools_too(rabbit, tmp_path, pool):
     environ = {"ASYNCFLOW_CONFIG": str(write_configuration(tmp_path))}
-    url = rabbit.add_vhost(f"flow-tasks-{uuid4().hex}")
+    url = rabbit.add_vhost()
     worker = CeleryWorker(tmp_path, "flow_tasks", broker=url, path=[HERE], environ=environ, pool=pool)
     try:
         worker.start()

@@ -7,14 +7,12 @@ import shutil
 import sqlite3
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 
-import psycopg
 import pytest
 
 from tests.cli.project import Project
-from tests.storage_servers import PostgresServer, open_folder
+from tests.storage_servers import PostgresServer
 
 
 @pytest.fixture(scope="module")
@@ -25,12 +23,6 @@ def ended(tmp_path_factory: pytest.TempPathFactory) -> Project:
     assert project.run("run", "mended", "--run-id", "one").code == 0
     assert project.run("run", "bad", "--run-id", "two").code == 1
     return project
-
-
-@pytest.fixture(scope="module")
-def postgresql() -> Iterator[PostgresServer]:
-    with open_folder() as folder, PostgresServer(folder) as server:
-        yield server
 
 
 def runs_of(project: Project) -> list[str]:
@@ -126,9 +118,7 @@ def test_sqlite_is_up_to_date_by_itself(project: Project) -> None:
 def test_postgresql_is_upgraded_then_keeps_runs_which_are_listed_and_removed(
     project: Project, postgresql: PostgresServer
 ) -> None:
-    with psycopg.connect(postgresql.url(), autocommit=True) as connection:
-        connection.execute("CREATE DATABASE kitchen")
-    store = ("--store", postgresql.url("kitchen"))
+    store = ("--store", postgresql.add_database())
     early = project.look("list", *store)
     assert early.code == 5
     assert "run `asyncflow db upgrade`" in early.err

@@ -29,7 +29,7 @@ class Kitchen(Project):
 
 @pytest.fixture(scope="module")
 def kitchen(rabbit: RabbitServer, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Kitchen]:
-    url = rabbit.add_vhost("kitchen")
+    url = rabbit.add_vhost()
     project = Kitchen(tmp_path_factory.mktemp("kitchen"), {"ASYNCFLOW_BROKER_URL": url})
     celery = ("--", "--pool", "threads", "-c", "2", "--without-mingle")
     with project.begin("serve") as dispatcher, project.begin("worker", "--log-format", "json", *celery) as worker:
@@ -224,9 +224,7 @@ def test_q7_a_run_that_is_open_goes_on_right_though_its_flow_is_changed_meanwhil
     rabbit: RabbitServer, tmp_path: Path
 ) -> None:
     """Killed, started again with edges put in front, reordered and taken out: the journal and the page still agree."""
-    project = Project(
-        tmp_path, {"ASYNCFLOW_BROKER_URL": rabbit.add_vhost("changing"), "ASYNCFLOW_NAMESPACE": "changing"}
-    )
+    project = Project(tmp_path, {"ASYNCFLOW_BROKER_URL": rabbit.add_vhost(), "ASYNCFLOW_NAMESPACE": "changing"})
     begun = CHANGING.format(edges="{from: , to: [Mend, Wait]}, {from: [Mend, Wait], to: Add}, {from: Wait, to: Fail}")
     changed = CHANGING.format(edges="{from: Add, to: Last}, {from: [Wait, Mend], to: Add}, {from: , to: [Mend, Wait]}")
     (tmp_path / "flows.yaml").write_text(begun)

@@ -8,7 +8,6 @@ import json
 import re
 import shlex
 import urllib.request
-from collections.abc import Iterator
 from pathlib import Path
 
 import click
@@ -19,7 +18,7 @@ from asyncflow.cli import asyncflow as cli
 from asyncflow.testing import Simulation
 from tests.reader import Reader
 from tests.servers import ROOT, free_port, wait_until
-from tests.storage_servers import PostgresServer, open_folder
+from tests.storage_servers import PostgresServer
 
 DOCS = ROOT / "docs"
 PAGES = sorted(path.name for path in DOCS.glob("*.md"))
@@ -185,12 +184,6 @@ def test_the_simulation_of_a_signal_works_as_written(tmp_path: Path, monkeypatch
     exec(blocks("signals.md", "python")[2], {"Simulation": Simulation})
 
 
-@pytest.fixture
-def postgresql() -> Iterator[PostgresServer]:
-    with open_folder() as folder, PostgresServer(folder) as server:
-        yield server
-
-
 def several() -> list[str]:
     return commands_of("several.md")
 
@@ -199,11 +192,10 @@ def several() -> list[str]:
 def test_several_dispatchers_share_a_store_as_written(tmp_path: Path, vhost: str, postgresql: PostgresServer) -> None:
     (tmp_path / "flows").mkdir()
     write_files(tmp_path / "flows")
+    database = postgresql.add_database()
     with Reader(tmp_path, "docs/several.md", {"ASYNCFLOW_PARTITIONS": "2"}) as reader:
         for command in several():
-            mine = command.replace("postgresql://asyncflow@db/asyncflow", postgresql.url()).replace(
-                "amqp://broker//", vhost
-            )
+            mine = command.replace("postgresql://asyncflow@db/asyncflow", database).replace("amqp://broker//", vhost)
             reader.do(mine)
         page = f"127.0.0.1:{free_port()}"
         reader.do(f"{mine} --http {page}")

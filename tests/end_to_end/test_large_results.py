@@ -10,7 +10,6 @@ from collections.abc import Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
-from uuid import uuid4
 
 import pytest
 
@@ -72,7 +71,7 @@ class Bakery:
 def bakery(rabbit: RabbitServer, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bakery]:
     folder = tmp_path_factory.mktemp("bakery")
     (folder / "flows.yaml").write_text(json.dumps(document(folder)))
-    url = rabbit.add_vhost(f"bakery-{uuid4().hex}")
+    url = rabbit.add_vhost()
     environ = {"ASYNCFLOW_CONFIG": str(folder / "flows.yaml"), "PYTHONPATH": str(Path.cwd())}
     log = folder / "serve.log"
     with ExitStack() as stack:

@@ -8,7 +8,6 @@ from contextlib import ExitStack, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
-from uuid import uuid4
 
 import pytest
 
@@ -72,7 +71,7 @@ def fleets(rabbit: RabbitServer, redis_server: RedisServer) -> Iterator[Mapping[
         folder = stack.enter_context(private_folder())
         found = {}
         for kind, backend in backends.items():
-            url = rabbit.add_vhost(f"outcomes-{uuid4().hex}")
+            url = rabbit.add_vhost()
             python = python_with_old_celery() if kind == "rpc-5.6" else sys.executable
             worker = outcome_worker(folder, url, backend, python=python, concurrency=CONCURRENCY)
             stack.callback(worker.kill)

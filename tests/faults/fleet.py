@@ -28,7 +28,7 @@ from asyncflow.model.run import Status
 from asyncflow.model.run_filter import RunFilter
 from asyncflow.ports import Entry
 from tests.servers import ROOT, CeleryWorker, RabbitServer, private_folder, wait_until
-from tests.storage_servers import PostgresServer, open_folder
+from tests.storage_servers import PostgresServer
 
 STEPS = 6
 PARTITIONS = 8
@@ -134,13 +134,13 @@ class Fleet:
 
 
 @contextmanager
-def open_site(rabbit: RabbitServer) -> Iterator[Site]:
-    with open_folder() as of_store, private_folder() as folder, PostgresServer(of_store) as postgresql:
-        broker = rabbit.add_vhost(f"fleet_{uuid4().hex}")
-        anyio.run(upgrade, postgresql.url())
+def open_site(rabbit: RabbitServer, postgresql: PostgresServer) -> Iterator[Site]:
+    with private_folder() as folder:
+        broker, store = rabbit.add_vhost(), postgresql.add_database()
+        anyio.run(upgrade, store)
         environ = {"ASYNCFLOW_TEST_BACKEND": "rpc://", "PYTHONPATH": str(ROOT)}
         with CeleryWorker(folder, APP, broker=broker, environ=environ, concurrency=2):
-            yield Site(folder, broker, postgresql.url())
+            yield Site(folder, broker, store)
 
 
 @contextmanager

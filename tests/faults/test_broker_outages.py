@@ -19,7 +19,7 @@ from tests.faults import invariants
 from tests.faults.evidence import evidence, is_settled, starts_of
 from tests.faults.seeds import LONG, SEED, in_time, sized, tell
 from tests.faults.serving import NODES, Daemon, start_insisting, until
-from tests.servers import CeleryWorker, RabbitServer, private_folder
+from tests.servers import CeleryWorker, RabbitServer
 
 OUTAGES = sized(5, 100)
 CAUGHT_UP = 10.0 if LONG else 60.0
@@ -28,13 +28,6 @@ AT_ONCE = 8
 """Runs under way."""
 
 pytestmark = pytest.mark.timeout(0 if LONG else 400)
-
-
-@pytest.fixture(scope="module")
-def broker() -> Iterator[RabbitServer]:
-    """One of this test alone."""
-    with private_folder() as folder, RabbitServer(folder) as server:
-        yield server
 
 
 def close_connections(broker: RabbitServer) -> None:
@@ -81,17 +74,18 @@ async def _nurse(worker: CeleryWorker, broken: Counter[str]) -> None:
 
 
 async def test_nothing_is_lost_when_the_broker_goes_and_comes_back(
-    broker: RabbitServer, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    breakable_rabbit: RabbitServer, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     seed = int(SEED or random.SystemRandom().randrange(2**32))
     draw = random.Random(seed)
-    daemon, accepted, numbers = Daemon(tmp_path, broker.url()), set[str](), count()
+    broker, url = breakable_rabbit, breakable_rabbit.add_vhost()
+    daemon, accepted, numbers = Daemon(tmp_path, url), set[str](), count()
     done, broken, slowest = Counter[str](), Counter[str](), 0.0
     kinds = list(zip(cycle(["closed", "blocked", "restarted", "closed"]), range(OUTAGES), strict=False))
     with daemon.worker() as worker, daemon:
         await until(lambda: daemon.serves, "the dispatcher to serve", 60)
-        await anyio.to_thread.run_sync(broker.wait_durable, "asyncflow.0")
-        async with connect(broker.url(), timeout=5) as client, anyio.create_task_group() as nursing:
+        await anyio.to_thread.run_sync(broker.wait_durable, url, "asyncflow.0")
+        async with connect(url, timeout=5) as client, anyio.create_task_group() as nursing:
             nursing.start_soon(_nurse, worker, broken)
             async with anyio.create_task_group() as group:
                 for _ in range(AT_ONCE):

@@ -13,6 +13,7 @@ from benchmarks.parts import cpu_seconds
 from tests.faults.fleet import PARTITIONS, Fleet, Site, in_every_partition, load, open_fleet, open_site, progress
 from tests.proxies import Proxy
 from tests.servers import RabbitServer, free_port
+from tests.storage_servers import PostgresServer
 
 RUNS = 20
 OUTAGE = 6.0
@@ -26,8 +27,8 @@ pytestmark = pytest.mark.timeout(150)
 
 
 @pytest.fixture(scope="module")
-def site(rabbit: RabbitServer) -> Iterator[Site]:
-    with open_site(rabbit) as made:
+def site(rabbit: RabbitServer, postgresql: PostgresServer) -> Iterator[Site]:
+    with open_site(rabbit, postgresql) as made:
         yield made
 
 

@@ -19,6 +19,7 @@ from asyncflow.model.run_filter import RunFilter
 from asyncflow.ports import RunHeader
 from tests.faults.fleet import APP, PARTITIONS, Fleet, open_fleet, open_site
 from tests.servers import RabbitServer
+from tests.storage_servers import PostgresServer
 
 pytestmark = pytest.mark.timeout(100)
 
@@ -36,8 +37,8 @@ def written(ledger: Path) -> dict[str, Any]:
 
 
 @pytest.fixture
-def fleet(rabbit: RabbitServer) -> Iterator[Fleet]:
-    with open_site(rabbit) as site, open_fleet(site) as made:
+def fleet(rabbit: RabbitServer, postgresql: PostgresServer) -> Iterator[Fleet]:
+    with open_site(rabbit, postgresql) as site, open_fleet(site) as made:
         (site.folder / "flow.yaml").write_bytes(orjson.dumps(written(site.ledger)))
         yield made
 

@@ -26,6 +26,7 @@ from tests.faults.fleet import (
 )
 from tests.faults.seeds import LONG, sized, skip_when_late
 from tests.servers import RabbitServer
+from tests.storage_servers import PostgresServer
 
 KILLS, STOPS = sized(3, 50), sized(2, 50)
 RUNS = 20
@@ -34,8 +35,8 @@ pytestmark = pytest.mark.timeout(0 if LONG else 100)
 
 
 @pytest.fixture(scope="module")
-def site(rabbit: RabbitServer) -> Iterator[Site]:
-    with open_site(rabbit) as made:
+def site(rabbit: RabbitServer, postgresql: PostgresServer) -> Iterator[Site]:
+    with open_site(rabbit, postgresql) as made:
         yield made
 
 

@@ -1,7 +1,6 @@
 """What flow tasks learn of failures, on a real worker: in fallbacks of tasks and of sub-flows, and in storages."""
 
 import json
-from uuid import uuid4
 
 import pytest
 
@@ -51,7 +50,7 @@ def configuration(folder):
 def kitchen(rabbit, tmp_path_factory):
     folder = tmp_path_factory.mktemp("kitchen")
     (folder / "flows.yaml").write_text(json.dumps(configuration(folder)))
-    url = rabbit.add_vhost(f"kitchen-{uuid4().hex}")
+    url = rabbit.add_vhost()
     environ = {"ASYNCFLOW_CONFIG": str(folder / "flows.yaml")}
     worker = CeleryWorker(folder, "kitchen_tasks", broker=url, path=[PROJECT], environ=environ)
     worker.url = url

@@ -9,14 +9,8 @@ import pytest
 
 from asyncflow.model.flow import Storage
 from asyncflow.storages import OpenStorage, open_storage
-from tests.storage_servers import MongoServer, PostgresServer, S3Server, open_folder
+from tests.storage_servers import MongoServer, S3Server, open_folder
 from tests.storages.declarations import KINDS, declare
-
-
-@pytest.fixture(scope="session")
-def postgresql() -> Iterator[PostgresServer]:
-    with open_folder() as folder, PostgresServer(folder) as server:
-        yield server
 
 
 @pytest.fixture(scope="session")

@@ -14,15 +14,9 @@ from asyncflow.adapters.memory_store import MemoryStore
 from asyncflow.adapters.postgresql import PostgresStore
 from asyncflow.adapters.sqlite import SqliteStore
 from asyncflow.ports import Store
-from tests.storage_servers import PostgresServer, open_folder
+from tests.storage_servers import PostgresServer
 
 Opener: TypeAlias = Callable[[], Store]
-
-
-@pytest.fixture(scope="session")
-def postgresql() -> Iterator[PostgresServer]:
-    with open_folder() as folder, PostgresServer(folder) as server:
-        yield server
 
 
 @pytest.fixture

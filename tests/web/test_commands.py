@@ -11,7 +11,7 @@ import httpx
 import pytest
 
 from tests.cli.project import Project, read_until
-from tests.servers import RabbitServer, private_folder
+from tests.servers import RabbitServer
 
 _URL = re.compile(r"http://[^\s/]+/")
 
@@ -57,7 +57,7 @@ def test_dev_does_not_listen_to_others_without_a_token(project: Project) -> None
 
 
 def test_serve_answers_http_over_its_broker(project: Project, rabbit: RabbitServer) -> None:
-    project.environ["ASYNCFLOW_BROKER_URL"] = rabbit.add_vhost("web")
+    project.environ["ASYNCFLOW_BROKER_URL"] = rabbit.add_vhost()
     with project.begin("serve", "--http", "127.0.0.1:0") as child:
         url = _URL.search(read_until(child, "HTTP API are at"))
         assert url is not None
@@ -71,24 +71,22 @@ def test_serve_answers_http_over_its_broker(project: Project, rabbit: RabbitServ
         assert child.wait(timeout=20) == 0
 
 
-@pytest.mark.timeout(180)  # a broker of its own, started twice
-def test_serve_says_that_its_broker_is_away(project: Project) -> None:
-    with private_folder() as folder, RabbitServer(folder) as rabbit:
-        project.environ["ASYNCFLOW_BROKER_URL"] = rabbit.url()
-        with project.begin("serve", "--http", "127.0.0.1:0") as child:
-            url = _URL.search(read_until(child, "HTTP API are at"))
-            assert url is not None
-            with httpx.Client(base_url=url[0], timeout=20) as asked:
-                assert asked.get("/readyz").json() == {"status": "ok"}
-                rabbit.wait_durable("asyncflow.0")
-                rabbit.kill()
-                ready = asked.get("/readyz")
-                assert ready.status_code == 503
-                assert ready.json()["message"].startswith("the broker cannot be reached")
-                assert asked.get("/healthz").status_code == 200
-                rabbit.start()
-                deadline = monotonic() + 60
-                while asked.get("/readyz").status_code != 200:
-                    assert monotonic() < deadline
-            child.send_signal(signal.SIGTERM)
-            assert child.wait(timeout=20) == 0
+def test_serve_says_that_its_broker_is_away(project: Project, breakable_rabbit: RabbitServer) -> None:
+    project.environ["ASYNCFLOW_BROKER_URL"] = broker = breakable_rabbit.add_vhost()
+    with project.begin("serve", "--http", "127.0.0.1:0") as child:
+        url = _URL.search(read_until(child, "HTTP API are at"))
+        assert url is not None
+        with httpx.Client(base_url=url[0], timeout=20) as asked:
+            assert asked.get("/readyz").json() == {"status": "ok"}
+            breakable_rabbit.wait_durable(broker, "asyncflow.0")
+            breakable_rabbit.kill()
+            ready = asked.get("/readyz")
+            assert ready.status_code == 503
+            assert ready.json()["message"].startswith("the broker cannot be reached")
+            assert asked.get("/healthz").status_code == 200
+            breakable_rabbit.start()
+            deadline = monotonic() + 60
+            while asked.get("/readyz").status_code != 200:
+                assert monotonic() < deadline
+        child.send_signal(signal.SIGTERM)
+        assert child.wait(timeout=20) == 0
