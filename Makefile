@@ -41,7 +41,7 @@ demo: install  ## run a real flow: no broker, no server, nothing to set up
 	$(BIN)/asyncflow run dinner -c examples/dinner --node-args '{"guests": 4}'
 
 test: system dev  ## run every test, those with a real broker and real workers too
-	@$(BIN)/python tests/old_celery.py
+	@$(BIN)/python tests/environments.py
 	$(BIN)/python -m pytest --numprocesses $(PROCESSES) --dist loadfile --no-loadscope-reorder
 
 check: style types imports test  ## style, types, imports and every test

@@ -16,7 +16,7 @@ import yaml
 from benchmarks.canvas import runner, timed
 from benchmarks.measured import Figure, ratios
 from benchmarks.parts import DURABLE, KNOWS_WORKERS, Bench, chain_of, daemon
-from tests.selinon.real_selinon import python_with_selinon
+from tests.environments import python_with_selinon
 
 LENGTHS = (5, 10)
 PROJECT = Path(__file__).parent / "selinon_project"

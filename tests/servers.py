@@ -198,6 +198,10 @@ class RabbitServer(Server):
             )
         return self.url(self._unused_vhosts.pop())
 
+    def close_connections(self, vhost: str) -> None:
+        """Force every connection to the virtual host of this URL to close."""
+        self.control("close_all_connections", "-p", vhost.rpartition("/")[2], "closed by a test")
+
     def evaluate(self, expression: str) -> str:
         """Evaluate Erlang in the node."""
         return self.control("eval", expression)

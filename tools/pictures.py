@@ -57,7 +57,7 @@ def ended_run(url: str) -> str:
 def main() -> None:
     with demonstration() as url, sync_playwright() as driver:
         run = ended_run(url)
-        browser = driver.chromium.launch(executable_path=shutil.which("chromium"), args=["--no-sandbox"])
+        browser = driver.chromium.launch(executable_path=shutil.which("chromium-headless-shell"), args=["--no-sandbox"])
         for theme in ("light", "dark"):
             page = browser.new_page(viewport=SIZE, color_scheme=theme)
             page.goto(f"{url}/#/runs/{run}")

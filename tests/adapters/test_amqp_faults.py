@@ -9,7 +9,6 @@ import pytest
 from asyncflow.adapters import amqp_publisher
 from asyncflow.adapters.amqp import AmqpBroker
 from asyncflow.ports import Message, Published
-from tests.adapters.brokers import close_connections
 
 
 @dataclass
@@ -66,7 +65,7 @@ async def survive(broker: AmqpBroker, seconds: float, *blows) -> Traffic:
 
 async def test_closed_connections_are_made_again_and_no_confirmed_message_is_missing(vhost, rabbit):
     async with AmqpBroker(vhost) as broker:
-        traffic = await survive(broker, 40, *[lambda: close_connections(rabbit, vhost)] * 3)
+        traffic = await survive(broker, 40, *[lambda: rabbit.close_connections(vhost)] * 3)
         assert broker.connected
     assert not traffic.published[Published.UNROUTABLE]
     assert not traffic.published[Published.REFUSED]

@@ -5,7 +5,6 @@ import asyncio
 from asyncflow.adapters.amqp import AmqpBroker, AmqpMailbox
 from asyncflow.adapters.amqp_topology import slot_key
 from asyncflow.ports import Message, Published
-from tests.adapters.brokers import close_connections
 
 
 async def answer_requests(broker: AmqpBroker, count: int) -> None:
@@ -53,7 +52,7 @@ async def test_a_request_that_no_dispatcher_has_ever_waited_for_is_unroutable(vh
 async def test_a_client_whose_connection_is_closed_asks_again_and_is_answered(vhost, rabbit):
     async with asyncio.timeout(30), AmqpBroker(vhost) as broker, AmqpMailbox(vhost) as mailbox:
         old = mailbox.reply_queue
-        close_connections(rabbit, vhost)
+        rabbit.close_connections(vhost)
         assert await mailbox.wait_generation_after(1) == 2
         await broker.wait_connected()
         assert mailbox.reply_queue != old

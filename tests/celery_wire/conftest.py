@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.old_celery import python_with_old_celery
+from tests.environments import python_with_old_celery
 from tests.servers import CeleryWorker, RabbitServer, RedisServer, private_folder
 
 HERE = Path(__file__).parent

@@ -213,7 +213,7 @@ def test_the_log_of_a_worker_can_be_json_and_names_the_task(kitchen: Kitchen) ->
 
 # The last of the kitchen's: its worker takes a while to come back.
 def test_a_broker_that_goes_and_comes_back_is_told_in_our_own_words(kitchen: Kitchen, rabbit: RabbitServer) -> None:
-    rabbit.control("close_all_connections", "-p", "kitchen", "closed by a test")
+    rabbit.close_connections(kitchen.environ["ASYNCFLOW_BROKER_URL"])
     told = read_until(kitchen.dispatcher, "broker lost: ") + read_until(kitchen.dispatcher, "broker back: ")
     assert "tried again in 0.1 s" in told
     assert "guest:" not in told

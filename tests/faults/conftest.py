@@ -20,7 +20,7 @@ from asyncflow.dispatcher.watchdog import WatchdogSettings
 from asyncflow.model.outcome import Outcome
 from asyncflow.predicates import BUILT_INS
 from asyncflow.storages import StorageResults
-from tests.old_celery import python_with_old_celery
+from tests.environments import python_with_old_celery
 from tests.servers import ROOT, CeleryWorker, RabbitServer, RedisServer, private_folder
 
 APP = "tests.faults.outcome_tasks"

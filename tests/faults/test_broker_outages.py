@@ -30,15 +30,15 @@ AT_ONCE = 8
 pytestmark = pytest.mark.timeout(0 if LONG else 400)
 
 
-def close_connections(broker: RabbitServer) -> None:
-    broker.control("close_all_connections", "test")
+def close(broker: RabbitServer, url: str) -> None:
+    broker.close_connections(url)
 
 
-def restart(broker: RabbitServer) -> None:
+def restart(broker: RabbitServer, url: str) -> None:
     broker.restart()
 
 
-def block(broker: RabbitServer) -> None:
+def block(broker: RabbitServer, url: str) -> None:
     """It says that memory is short, and reads nothing more from connections that publish."""
     broker.evaluate(
         "vm_memory_monitor:set_vm_memory_high_watermark(0.000001), timer:sleep(2000), "
@@ -46,7 +46,7 @@ def block(broker: RabbitServer) -> None:
     )
 
 
-OUTAGE = {"closed": close_connections, "blocked": block, "restarted": restart}
+OUTAGE = {"closed": close, "blocked": block, "restarted": restart}
 
 
 async def _start_runs(client: Client, numbers: Iterator[int], daemon: Daemon, accepted: set[str]) -> None:
@@ -92,7 +92,7 @@ async def test_nothing_is_lost_when_the_broker_goes_and_comes_back(
                     group.start_soon(_start_runs, client, numbers, daemon, accepted)
                 for kind, number in in_time(kinds):
                     await anyio.sleep(2 * draw.random())  # into the midst of them
-                    await anyio.to_thread.run_sync(OUTAGE[kind], broker)
+                    await anyio.to_thread.run_sync(OUTAGE[kind], broker, url)
                     returned = anyio.current_time()
                     await start_insisting(client, f"probe-{number}")
                     accepted.add(f"probe-{number}")

@@ -19,7 +19,7 @@ from asyncflow.app.daemon import serving
 from asyncflow.app.settings import Settings
 from asyncflow.client import Client, connect
 from asyncflow.model.outcome import Outcome
-from tests.selinon.real_selinon import python_with_selinon
+from tests.environments import python_with_selinon
 from tests.servers import CeleryWorker, RedisServer
 
 PROJECT = Path(__file__).parent / "project"

@@ -18,8 +18,8 @@ from asyncflow.client import connect
 from asyncflow.config import load
 from asyncflow.model.run import Status
 from asyncflow.predicates import BUILT_INS
+from tests.environments import python_with_selinon
 from tests.selinon.conftest import ids_of
-from tests.selinon.real_selinon import python_with_selinon
 from tests.servers import CeleryWorker
 
 EXAMPLES = Path(__file__).parent / "examples"

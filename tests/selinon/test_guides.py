@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.environments import python_with_selinon
 from tests.reader import HERE, Reader
-from tests.selinon.real_selinon import python_with_selinon
 
 
 @pytest.mark.timeout(180)

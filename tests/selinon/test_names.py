@@ -13,8 +13,8 @@ from asyncflow_selinon.aliases import ALIASES
 from asyncflow_selinon.config import ProcessConfig
 from asyncflow_selinon.errors import ConfigNotInitializedError, ConfigurationError, GoneError, UnknownFlowError
 from asyncflow_selinon.trace import Tracer
+from tests.environments import python_with_selinon
 from tests.selinon.conftest import PROJECT
-from tests.selinon.real_selinon import python_with_selinon
 
 NODES, FLOWS = str(PROJECT / "nodes.yaml"), str(PROJECT / "flows.yaml")
 

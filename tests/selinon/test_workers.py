@@ -7,8 +7,8 @@ import anyio
 import anyio.to_thread
 import pytest
 
+from tests.environments import python_with_selinon
 from tests.selinon.conftest import PROJECT
-from tests.selinon.real_selinon import python_with_selinon
 from tests.servers import wait_until
 
 NODES, FLOWS = PROJECT / "nodes.yaml", PROJECT / "flows.yaml"

@@ -16,7 +16,7 @@ from tests.web.visits import CHROMIUM, Reader, browser, playwright, reader
 
 __all__ = ["browser", "reader"]  # fixtures
 
-pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="apt-get install chromium")
+pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="apt-get install chromium-headless-shell")
 
 LOOKS = [(width, theme) for width in (1280, 400) for theme in ("light", "dark")]
 

@@ -16,7 +16,7 @@ from tests.web.visits import CHROMIUM, Reader, Visit, browser, reader
 
 __all__ = ["browser", "reader"]  # fixtures
 
-pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="apt-get install chromium")
+pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="apt-get install chromium-headless-shell")
 
 MANY = 10_000
 TIMES = 3

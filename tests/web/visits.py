@@ -19,7 +19,7 @@ expect = playwright.expect
 _PATIENCE = 30_000
 """Milliseconds: other work may keep the machine busy."""
 expect.set_options(timeout=_PATIENCE)
-CHROMIUM = shutil.which("chromium")
+CHROMIUM = shutil.which("chromium-headless-shell")
 PICTURES = Path(__file__).parents[2] / "build" / "page"
 
 
@@ -51,6 +51,7 @@ class Visit:
         size, theme = await self.page.evaluate(
             "[innerWidth, matchMedia('(prefers-color-scheme: dark)').matches ? 'dark' : 'light']"
         )
+        await self.page.evaluate("scrollTo(0, 0)")  # or what sticks to the top is in the midst of it
         await self.page.screenshot(path=PICTURES / f"{name}-{size}-{theme}.png", full_page=True)
         assert await self.page.evaluate("document.documentElement.scrollWidth <= innerWidth"), name
         cut = "[...document.querySelectorAll('.card, .card-small')].filter((one) => one.scrollWidth > one.clientWidth)"
