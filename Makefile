@@ -3,9 +3,9 @@
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
 VENV := .venv
 BIN := $(VENV)/bin
-# Of the tests. Each has servers of its own; more than processors keep each other waiting. Files are taken in their order,
-# for those with few tests, which would be the last, are the long ones.
-PROCESSES ?= 2
+# Of the tests, for two processors: while one waits for a lease to end or a broker to come back, the others work. Each has
+# servers of its own. Files are taken in their order, for those with few tests, which would be the last, are the long ones.
+PROCESSES ?= 3
 PIP := $(BIN)/python -m pip --quiet --disable-pip-version-check
 
 default: help

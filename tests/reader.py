@@ -21,9 +21,8 @@ HERE = str(Path(sys.executable).parent)
 _FILE = re.compile(r"^`([\w.-]+)`:\n\n```\w+\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 _CONSOLE = re.compile(r"^```console\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 _INDENTED = re.compile(r"(?<=\n\n)(?: {4}.*\n+)+")
-_STAYING = {"serve", "worker", "dev"}
-_WORDS = {"worker": " ready.", "dev": "http://"}
-"""What they say when they are ready."""
+_READY = {"worker": " ready.", "dev": "http://", "serve": "dispatching "}
+"""What the programs that stay say when they are ready."""
 
 
 class Reader:
@@ -70,7 +69,7 @@ class Reader:
             self.environ |= dict(word.split("=", 1) for word in words[1:])
             return ""
         environ = {**self.environ, "PATH": os.pathsep.join([binaries, os.environ["PATH"]])}
-        kind = next((word for word in words[1:] if word in _STAYING), None)
+        kind = next((word for word in words[1:] if word in _READY), None)
         if kind is not None:
             self._begin(command, kind, Path(binaries) / words[0], environ)
             return ""
@@ -99,10 +98,7 @@ class Reader:
                 stderr=output,
                 start_new_session=True,
             )
-        if kind in _WORDS:
-            wait_until(lambda: _WORDS[kind] in log.read_text(), f"$ {command}", seconds=60)
-        else:
-            self.do("asyncflow list")  # which waits for a dispatcher to answer
+        wait_until(lambda: _READY[kind] in log.read_text(), f"$ {command}", seconds=60)
         if "--http" in command:
             wait_until(lambda: "http://" in log.read_text(), f"$ {command}", seconds=60)
 

@@ -59,10 +59,11 @@ def flows(ledger: Path) -> dict[str, Any]:
 class Site:
     """A broker, a store, and a worker."""
 
-    def __init__(self, folder: Path, broker: str, store: str) -> None:
+    def __init__(self, folder: Path, broker: str, store: str, connection: psycopg.Connection[Any]) -> None:
         self.folder = folder
         self.broker = broker
         self.store = store
+        self._connection = connection
         self.ledger = folder / "ledger"
         self.ledger.touch()
         (folder / "flow.yaml").write_bytes(orjson.dumps(flows(self.ledger)))
@@ -70,10 +71,9 @@ class Site:
     def leases(self) -> dict[str, list[str]]:
         """Partitions, and seats, by owner."""
         found: dict[str, list[str]] = {}
-        with psycopg.connect(self.store, autocommit=True, options="-c search_path=asyncflow") as connection:
-            sql = "SELECT owner, partition FROM leases WHERE expires > clock_timestamp()"
-            for owner, partition in connection.execute(sql):
-                found.setdefault(owner, []).append(partition)
+        sql = "SELECT owner, partition FROM asyncflow.leases WHERE expires > clock_timestamp()"
+        for owner, partition in self._connection.execute(sql):
+            found.setdefault(owner, []).append(partition)
         return found
 
 
@@ -139,8 +139,9 @@ def open_site(rabbit: RabbitServer, postgresql: PostgresServer) -> Iterator[Site
         broker, store = rabbit.add_vhost(), postgresql.add_database()
         anyio.run(upgrade, store)
         environ = {"ASYNCFLOW_TEST_BACKEND": "rpc://", "PYTHONPATH": str(ROOT)}
-        with CeleryWorker(folder, APP, broker=broker, environ=environ, concurrency=2):
-            yield Site(folder, broker, store)
+        worker = CeleryWorker(folder, APP, broker=broker, environ=environ, concurrency=2)
+        with worker, psycopg.connect(store, autocommit=True) as connection:
+            yield Site(folder, broker, store, connection)
 
 
 @contextmanager

@@ -18,14 +18,14 @@ __all__ = ["browser", "reader"]  # fixtures
 
 pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="apt-get install chromium-headless-shell")
 
-LOOKS = [(width, theme) for width in (1280, 400) for theme in ("light", "dark")]
+WIDTHS = (1280, 400)
 
 
-@pytest.mark.parametrize(("width", "theme"), LOOKS)
+@pytest.mark.parametrize("width", WIDTHS)
 async def test_a_run_is_started_from_its_form_and_turns_green_live(
-    reader: Reader, restaurant: Restaurant, width: int, theme: str
+    reader: Reader, restaurant: Restaurant, width: int
 ) -> None:
-    async with reader.visit(width, theme) as here:
+    async with reader.visit(width) as here:
         await here.open("#/flows/dinner")
         await here.page.fill("#arg-guests", "4")
         await here.picture("flow")
@@ -44,9 +44,9 @@ async def test_a_run_is_started_from_its_form_and_turns_green_live(
         await here.expect(".title .badge.succeeded").to_be_visible()
 
 
-@pytest.mark.parametrize(("width", "theme"), LOOKS)
+@pytest.mark.parametrize("width", WIDTHS)
 async def test_a_failure_is_followed_from_the_list_to_its_exception(
-    reader: Reader, restaurant: Restaurant, width: int, theme: str
+    reader: Reader, restaurant: Restaurant, width: int
 ) -> None:
     restaurant.fleet.queues = {"slow": QueueState(messages=40, consumers=0)}
     for lease in ("seat 0", "partition 0"):
@@ -54,7 +54,7 @@ async def test_a_failure_is_followed_from_the_list_to_its_exception(
     async with restaurant.asked() as asked:
         await _failed(asked)
         await start(asked)
-    async with reader.visit(width, theme) as here:
+    async with reader.visit(width) as here:
         await here.open("#/")
         await here.expect("tr:has-text('fire')").to_be_visible()
         await here.expect(".card-small:has-text('Queues')").to_contain_text("no worker has served it yet")
@@ -262,9 +262,9 @@ async def test_a_node_that_waits_is_sent_its_signal(reader: Reader, restaurant: 
         await here.expect(".detail pre").to_contain_text('"by": "Ada"')
 
 
-@pytest.mark.parametrize(("width", "theme"), LOOKS)
+@pytest.mark.parametrize("width", WIDTHS)
 async def test_what_the_clock_starts_next_is_told_and_leads_to_its_runs(
-    browser: playwright.Browser, width: int, theme: str
+    browser: playwright.Browser, width: int
 ) -> None:
     planned = [
         {"name": "every_year_and_rather_long_to_read", "flow": "banquet", "cron": "0 3 1 1 *"},
@@ -273,7 +273,7 @@ async def test_what_the_clock_starts_next_is_told_and_leads_to_its_runs(
     ]
     async with open_restaurant({**MENU, "schedules": planned}) as opened:
         await opened.client.start("dinner", {"guests": 2})
-        async with Reader(browser, opened).visit(width, theme) as here:
+        async with Reader(browser, opened).visit(width) as here:
             await here.open("#/")
             await here.expect("tr:has-text('schedule=often')").to_be_visible()
             card = "[aria-label=Schedules] li"

@@ -29,6 +29,7 @@ class Visit:
 
     page: playwright.Page
     url: str
+    theme: str
     troubles: list[str] = field(default_factory=list)
 
     def watch(self) -> None:
@@ -46,13 +47,14 @@ class Visit:
         return expect(self.page.locator(selector).first)
 
     async def picture(self, name: str) -> None:
-        """Keep how it looks; nothing may be wider than the window, or than its card."""
+        """Keep how it looks in both themes; nothing may be wider than the window, or than its card."""
         PICTURES.mkdir(parents=True, exist_ok=True)
-        size, theme = await self.page.evaluate(
-            "[innerWidth, matchMedia('(prefers-color-scheme: dark)').matches ? 'dark' : 'light']"
-        )
+        size = await self.page.evaluate("innerWidth")
         await self.page.evaluate("scrollTo(0, 0)")  # or what sticks to the top is in the midst of it
-        await self.page.screenshot(path=PICTURES / f"{name}-{size}-{theme}.png", full_page=True)
+        for theme in ("light", "dark"):
+            await self.page.emulate_media(color_scheme=theme)
+            await self.page.screenshot(path=PICTURES / f"{name}-{size}-{theme}.png", full_page=True)
+        await self.page.emulate_media(color_scheme=self.theme)
         assert await self.page.evaluate("document.documentElement.scrollWidth <= innerWidth"), name
         cut = "[...document.querySelectorAll('.card, .card-small')].filter((one) => one.scrollWidth > one.clientWidth)"
         assert await self.page.evaluate(f"{cut}.map((one) => one.innerText)") == [], name
@@ -71,7 +73,7 @@ class Reader:
     ) -> AsyncIterator[Visit]:
         async with self.restaurant.served(tokens) as asked:
             page = await self.browser.new_page(viewport={"width": width, "height": 900}, color_scheme=theme)
-            visited = Visit(page, str(asked.base_url))
+            visited = Visit(page, str(asked.base_url), theme)
             visited.watch()
             try:
                 yield visited
