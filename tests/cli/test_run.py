@@ -26,7 +26,7 @@ def test_a_run_that_succeeds_ends_with_0_and_can_be_looked_at_afterwards(project
     assert "\x1b" not in done.err
 
     run_id = done.json["run_id"]
-    assert project.run("show", run_id[:8], "--json").json == done.json
+    assert project.look("show", run_id[:8], "--json").json == done.json
     assert "✓ Add" in project.look("show", run_id[:8]).out
     assert project.look("list", "--json", "--flow", "good").json["runs"][0]["run_id"] == run_id
     assert run_id in project.look("list").out

@@ -50,10 +50,10 @@ def test_dev_serves_everything_and_the_page_from_one_process(project: Project) -
 
 
 def test_dev_does_not_listen_to_others_without_a_token(project: Project) -> None:
-    done = project.run("dev", "--http", "0.0.0.0:0")
+    done = project.look("dev", "--http", "0.0.0.0:0")
     assert done.code == 2
     assert "asyncflow token create" in done.err
-    assert project.run("dev", "--http", "nowhere").code == 2
+    assert project.look("dev", "--http", "nowhere").code == 2
 
 
 def test_serve_answers_http_over_its_broker(project: Project, rabbit: RabbitServer) -> None:
