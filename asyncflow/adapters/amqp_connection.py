@@ -89,6 +89,7 @@ class LastingConnection:
         """Connect again whenever the connection breaks, until cancelled."""
         pause = _FIRST_PAUSE
         while True:
+            raise_if_cancelled()
             begun = time.monotonic()
             await self._broken.wait()
             if time.monotonic() - begun > _STEADY_SECONDS:
@@ -110,6 +111,7 @@ class LastingConnection:
     async def _connect_again(self, pause: float) -> float:
         """Try until it succeeds; return the next pause, for a connection that does not last either."""
         for tries in itertools.count():
+            raise_if_cancelled()
             # Spread, so that many dispatchers do not come back to a restarted broker in the same instant.
             await asyncio.sleep(pause * random.uniform(0.5, 1.0))  # noqa: S311  (no secret is drawn)
             pause = min(2 * pause, _LONGEST_PAUSE)
@@ -132,6 +134,16 @@ async def _close(connection: LaneConnection) -> None:
         if isinstance(exc, asyncio.CancelledError) and not is_stray(exc):
             raise
         _log.debug("broker.close_failed reason=%s", exc)
+
+
+def raise_if_cancelled() -> None:
+    """Raise the cancellation of our task that aiormq has swallowed, or made an error of its own, while a channel closed.
+
+    asyncio tells a task only once: a task that goes round and round asks here each time, or it would go on for ever.
+    """
+    task = asyncio.current_task()
+    if task is not None and task.cancelling():
+        raise asyncio.CancelledError
 
 
 def is_stray(exc: BaseException) -> bool:

@@ -18,7 +18,7 @@ from aio_pika.abc import AbstractConnection
 from aiormq import exceptions as refused
 
 from asyncflow.adapters.amqp_address import Address
-from asyncflow.adapters.amqp_connection import FOREIGN_ERRORS, Broken, LastingConnection, is_stray
+from asyncflow.adapters.amqp_connection import FOREIGN_ERRORS, Broken, LastingConnection, is_stray, raise_if_cancelled
 from asyncflow.adapters.amqp_inbox import Inbox
 from asyncflow.adapters.amqp_lanes import LaneConnection
 from asyncflow.adapters.amqp_publisher import Publisher
@@ -215,11 +215,12 @@ class AmqpWorkers:
         while True:
             await self._unbound.wait()
             generation = self._generation
-            if await self._try_to_bind():
-                if generation == self._generation:
-                    self._unbound.clear()
-            else:
+            bound = await self._try_to_bind()
+            raise_if_cancelled()
+            if not bound:
                 await asyncio.sleep(_LOOK_AGAIN)
+            elif generation == self._generation:
+                self._unbound.clear()
 
     async def _try_to_bind(self) -> bool:
         connection, queue = self._connection, self._queue

@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator
 from contextlib import ExitStack, asynccontextmanager
 from pathlib import Path
 
+import aio_pika
 import anyio
 import pytest
 
@@ -95,3 +96,13 @@ async def test_an_unreachable_broker_is_one_clear_error() -> None:
     with pytest.raises(BrokerError, match=r"127\.0\.0\.1"):
         async with connected(f"amqp://guest:secret@127.0.0.1:{free_port()}//"):
             pass
+
+
+async def test_leaving_in_the_midst_of_asking_for_events_ends(vhost: str) -> None:
+    """aiormq swallows some cancellations of what waits for its answers."""
+    async with await aio_pika.connect(vhost) as connection, connection.channel() as channel:
+        await channel.declare_exchange("celeryev", "topic", durable=True)
+        for number in range(40):
+            with anyio.fail_after(20):
+                async with connected(vhost):
+                    await anyio.sleep(number * 0.0004)
