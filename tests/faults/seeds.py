@@ -15,6 +15,7 @@ import sys
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
+from functools import cache
 from typing import TypeVar
 
 import pytest
@@ -64,14 +65,19 @@ def in_time(cases: Iterable[_Case]) -> Iterator[_Case]:
 
 def on_all_processors(play: Callable[[_Case], _Found], cases: Sequence[_Case], chunk: int = 20) -> list[_Found]:
     """The outcomes, in the order of the cases; from the first that is wanted, as far as there is time."""
-    context = multiprocessing.get_context("spawn")  # a fork would copy the threads of earlier tests' servers
     found: list[_Found] = []
-    with ProcessPoolExecutor(PROCESSES, mp_context=context, initializer=_prepare) as pool:
-        for first in in_time(range(FIRST, len(cases), _AT_ONCE)):
-            found += pool.map(play, cases[first : first + _AT_ONCE], chunksize=chunk)
-            if LONG:
-                print(f"{FIRST + len(found)} of {len(cases)}", file=sys.__stderr__, flush=True)
+    for first in in_time(range(FIRST, len(cases), _AT_ONCE)):
+        found += _pool().map(play, cases[first : first + _AT_ONCE], chunksize=chunk)
+        if LONG:
+            print(f"{FIRST + len(found)} of {len(cases)}", file=sys.__stderr__, flush=True)
     return found
+
+
+@cache
+def _pool() -> ProcessPoolExecutor:
+    """Of all tests: its processes import everything but once."""
+    context = multiprocessing.get_context("spawn")  # a fork would copy the threads of earlier tests' servers
+    return ProcessPoolExecutor(PROCESSES, mp_context=context, initializer=_prepare)
 
 
 def _prepare() -> None:

@@ -15,7 +15,7 @@ from tests.proxies import Proxy
 from tests.servers import RabbitServer, free_port
 from tests.storage_servers import PostgresServer
 
-RUNS = 20
+RUNS = 12
 OUTAGE = 6.0
 """Seconds; longer than a lease holds."""
 CAUGHT_UP = 20.0

@@ -29,7 +29,7 @@ from tests.servers import RabbitServer
 from tests.storage_servers import PostgresServer
 
 KILLS, STOPS = sized(3, 50), sized(2, 50)
-RUNS = 20
+RUNS = sized(10, 20)
 
 pytestmark = pytest.mark.timeout(0 if LONG else 100)
 

@@ -71,6 +71,7 @@ def test_serve_answers_http_over_its_broker(project: Project, rabbit: RabbitServ
         assert child.wait(timeout=20) == 0
 
 
+@pytest.mark.timeout(180)  # a broker that is started again
 def test_serve_says_that_its_broker_is_away(project: Project, breakable_rabbit: RabbitServer) -> None:
     project.environ["ASYNCFLOW_BROKER_URL"] = broker = breakable_rabbit.add_vhost()
     with project.begin("serve", "--http", "127.0.0.1:0") as child:
