@@ -35,10 +35,13 @@ def seconds_to_parse(file: Path) -> float:
     return process_time() - began
 
 
-def test_flows_are_read_and_checked_in_less_time_than_yaml_alone_takes_to_parse_them(tmp_path: Path) -> None:
-    """About 0.45 of it, whatever the machine; `make bench` measures the promise of 3 s for a thousand flows."""
-    file = write(tmp_path, 200)
-    assert min(seconds_for(file) for _ in range(2)) < min(seconds_to_parse(file) for _ in range(2))
+def test_flows_are_read_and_checked_in_less_than_twice_the_time_that_yaml_alone_takes_to_parse_them(
+    tmp_path: Path,
+) -> None:
+    """From 0.45 to 1.0 of it, by the machine; `make bench` measures the promise of 3 s for a thousand flows."""
+    file = write(tmp_path, 150)
+    taken = [(seconds_for(file), seconds_to_parse(file)) for _ in range(4)]  # in turn: other work comes and goes
+    assert min(ours for ours, _ in taken) < 2 * min(parsing for _, parsing in taken)
 
 
 def test_ten_times_the_flows_take_about_ten_times_as_long(tmp_path: Path) -> None:
