@@ -100,7 +100,8 @@ class Channels:
 
 
 def _serves(told: Json, queues: Collection[str]) -> bool:
-    return any(isinstance(one, Mapping) and one.get("name") in queues for one in told if isinstance(told, list))
+    """Whether a worker has told that it serves one of them; None: it has not answered in time."""
+    return isinstance(told, list) and any(isinstance(one, Mapping) and one.get("name") in queues for one in told)
 
 
 def is_rpc(conf: Json) -> bool:

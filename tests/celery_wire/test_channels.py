@@ -30,6 +30,7 @@ class Workers:
 
     def __init__(self, conf: dict[str, Any], tasks: dict[str, list[str]], consumers: int) -> None:
         queues = {worker: [{"name": "theirs" if worker == "others" else "celery"}] for worker in conf}
+        queues.pop("late", None)  # which answers but once
         self._answers = {"conf": conf, "registered": tasks, "active_queues": queues}
         self._consumers = consumers
         self.orders: list[tuple[str, list[str]]] = []
@@ -135,7 +136,14 @@ async def test_only_workers_of_ours_that_tell_no_reasons_are_asked_for_events(
     options: dict[str, bool], asked: list[str] | None, wish: Wish
 ) -> None:
     redis = {"result_backend": "redis://host/0"}
-    conf = {"none": {}, "db": {"result_backend": "db+sqlite:///x"}, "redis": redis, "rpc": RPC, "others": {}}
+    conf = {
+        "none": {},
+        "db": {"result_backend": "db+sqlite:///x"},
+        "redis": redis,
+        "rpc": RPC,
+        "others": {},
+        "late": {},
+    }
     workers = Workers(conf, {}, consumers=9)
     channels = Channels(wish, **options)
     await channels.explore(workers, list(conf), ["celery"])  # type: ignore[arg-type]  # a fleet that is just enough
