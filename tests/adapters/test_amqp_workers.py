@@ -18,11 +18,6 @@ from tests.servers import ROOT, CeleryWorker, RabbitServer, free_port
 
 pytestmark = pytest.mark.timeout(120)
 
-CLOSE_ALL = (
-    '[rabbit_networking:close_connection(proplists:get_value(pid, C), "test") || '
-    'C <- rabbit_networking:connection_info_all([pid, vhost]), proplists:get_value(vhost, C) =:= <<"VHOST">>].'
-)
-
 
 def launch(stack: ExitStack, folder: Path, url: str) -> CeleryWorker:
     worker = CeleryWorker(folder, "plain_tasks", broker=url, path=[ROOT / "tests" / "celery_wire"])
@@ -82,7 +77,7 @@ async def test_workers_are_heard_again_after_the_connection_broke(
         worker = launch(stack, tmp_path, vhost).start()
         async with connected(vhost) as workers:
             await next_report(workers, Sign.ALIVE, worker)
-            rabbit.evaluate(CLOSE_ALL.replace("VHOST", vhost.rpartition("/")[2]))
+            rabbit.close_connections(vhost)
             with anyio.fail_after(20):
                 while workers.generation < 2:
                     await anyio.sleep(0.05)

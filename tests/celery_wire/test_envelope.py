@@ -232,7 +232,7 @@ COMMANDS = st.builds(
 )
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=400, deadline=None)
 @given(COMMANDS)
 def test_whatever_is_asked_for_is_refused_or_fit_for_a_worker(command):
     try:
@@ -253,7 +253,7 @@ ID = mostly(st.from_regex(r"[a-z0-9-]{1,36}", fullmatch=True), ANY_NAME)
 CALLS = st.tuples(ID, ID, ID, st.lists(VALUE, max_size=3).map(tuple), OBJECT, VALUE, OBJECT, OBJECT)
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=400, deadline=None)
 @given(COMMANDS, st.lists(CALLS, min_size=1, max_size=3), st.booleans())
 def test_a_message_from_a_template_is_the_one_that_is_built_and_checked_anew(command, calls, callbacks):
     codec = CeleryCodec(callbacks=callbacks)

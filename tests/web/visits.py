@@ -51,13 +51,13 @@ class Visit:
         PICTURES.mkdir(parents=True, exist_ok=True)
         size = await self.page.evaluate("innerWidth")
         await self.page.evaluate("scrollTo(0, 0)")  # or what sticks to the top is in the midst of it
+        cut = "[...document.querySelectorAll('.card, .card-small')].filter((one) => one.scrollWidth > one.clientWidth)"
         for theme in ("light", "dark"):
             await self.page.emulate_media(color_scheme=theme)
             await self.page.screenshot(path=PICTURES / f"{name}-{size}-{theme}.png", full_page=True)
+            assert await self.page.evaluate("document.documentElement.scrollWidth <= innerWidth"), (name, theme)
+            assert await self.page.evaluate(f"{cut}.map((one) => one.innerText)") == [], (name, theme)
         await self.page.emulate_media(color_scheme=self.theme)
-        assert await self.page.evaluate("document.documentElement.scrollWidth <= innerWidth"), name
-        cut = "[...document.querySelectorAll('.card, .card-small')].filter((one) => one.scrollWidth > one.clientWidth)"
-        assert await self.page.evaluate(f"{cut}.map((one) => one.innerText)") == [], name
 
 
 @dataclass(frozen=True)
